@@ -1,0 +1,268 @@
+"""`fx.Array`: an immutable array over a NumPy or CuPy buffer.
+
+Operators and methods are the functions of `fx.numpy`; the namespace hands them over once with `install`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, errors
+from .avals import Aval
+from .devices import Device, backend_of, is_buffer
+
+
+class Array:
+    """An immutable n-dimensional array.
+
+    Made by `fx.numpy` functions; `fx.asarray(x)` converts. Indexing reads; `x.at[i].set(v)` returns a changed copy.
+    Traced values are Arrays too, so that `isinstance(x, fx.Array)` holds inside transformations.
+    """
+
+    __slots__ = ("__weakref__", "buffer", "weak")
+    __array_priority__ = 1000
+    __hash__: None  # type: ignore[assignment]
+
+    def __init__(self, buffer: Any, weak: bool = False):
+        self.buffer = buffer
+        self.weak = weak
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.buffer.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.buffer.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def aval(self) -> Aval:
+        return Aval(self.buffer.shape, self.buffer.dtype, self.weak)
+
+    @property
+    def size(self) -> int:
+        return self.aval.size
+
+    @property
+    def nbytes(self) -> int:
+        return self.aval.nbytes
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def device(self) -> Device:
+        """Where the values live; prints as `cpu` or `gpu:0`."""
+        return backend_of(concrete(self)).device(concrete(self))
+
+    def block_until_ready(self) -> Array:
+        """Wait until the values are computed; returns self."""
+        if type(self) is Array:
+            backend_of(self.buffer).synchronize(self.buffer)
+        return self
+
+    # Values leave fx here. A traced value answers too when it is known; otherwise the error says why not.
+
+    def __bool__(self) -> bool:
+        value = concrete(self, "bool(x)")
+        if value.size != 1:
+            raise errors.ShapeError(
+                errors.lines(
+                    f"The truth value of an array of shape {self.shape} is ambiguous.",
+                    "Write x.any(), x.all() or x.size != 0.",
+                )
+            )
+        return bool(value.item())
+
+    def __float__(self) -> float:
+        return float(self._item("float(x)"))
+
+    def __int__(self) -> int:
+        return int(self._item("int(x)"))
+
+    def __complex__(self) -> complex:
+        return complex(self._item("complex(x)"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.shape != ():
+            raise errors.DTypeError(f"Only integer arrays of shape () can be an index; this is {self.aval}.")
+        return int(self._item("an index"))
+
+    def item(self, *index: int) -> Any:
+        """The one element (or the element at `index`) as a Python scalar."""
+        if not index:
+            return self._item("x.item()")
+        return concrete(self, "x.item()").item(*index)
+
+    def _item(self, use: str) -> Any:
+        value = concrete(self, use)
+        if value.size != 1:
+            raise errors.ShapeError(
+                f"{use} needs an array of one element; this one has shape {self.shape}."
+            )
+        return value.item()
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists."""
+        return concrete(self, "x.tolist()").tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        host = backend_of(self.buffer).to_host(self.buffer)
+        if dtype is not None and np.dtype(dtype) != host.dtype:
+            if copy is False:
+                raise ValueError("A conversion of dtype needs a copy, and copy=False was asked.")
+            return host.astype(dtype)
+        if copy:
+            return np.array(host)
+        return read_only(np.asarray(host))
+
+    def __dlpack__(self, **options: Any) -> Any:
+        buffer = np.asarray(concrete(self, "DLPack export"))
+        if "max_version" not in options or options["max_version"] is None:
+            return np.array(buffer).__dlpack__(**options)  # old consumers cannot see read-only: give a copy
+        return buffer.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return concrete(self, "DLPack export").__dlpack_device__()  # type: ignore[no-any-return]
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return _namespace[0]
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise errors.ArgumentError("len() of an array of shape ().")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        if not self.shape:
+            raise errors.ArgumentError(
+                errors.lines("An array of shape () cannot be iterated over.", "It has one value: x.item().")
+            )
+        return (self[i] for i in range(self.shape[0]))  # type: ignore[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise errors.ImmutableError(
+            errors.lines(
+                f"fx arrays are immutable; this one is {self.aval}.",
+                "Write x = x.at[index].set(value); .add .multiply .min .max and others work alike.",
+            )
+        )
+
+    def __delitem__(self, index: Any) -> None:
+        raise errors.ImmutableError("fx arrays are immutable; fx.numpy.delete returns a shorter copy.")
+
+    def __repr__(self) -> str:
+        host = backend_of(self.buffer).to_host(self.buffer)
+        body = np.array2string(np.asarray(host), separator=", ", prefix="Array(", threshold=200, edgeitems=3)
+        place = "" if str(self.device) == "cpu" else f", device={self.device}"
+        return f"Array({body}, {self.dtype}{', weak' if self.weak else ''}{place})"
+
+    def __str__(self) -> str:
+        return str(np.asarray(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if self.shape == () else str(self), spec) if spec else str(self)
+
+    def __copy__(self) -> Array:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return self if type(self) is not Array else Array(self.buffer.copy(), self.weak)
+
+    def __reduce__(self) -> Any:
+        return _unpickle, (np.array(self), self.weak)
+
+
+_namespace: list[Any] = [None]
+
+
+def install(methods: dict[str, Any], namespace: Any) -> None:
+    """Take the operators and methods from the public namespace, once."""
+    for name, method in methods.items():
+        setattr(Array, name, method)
+    _namespace[0] = namespace
+
+
+def _unpickle(values: Any, weak: bool) -> Array:
+    return Array(values, weak)
+
+
+def read_only(view: Any) -> Any:
+    """A view that cannot be written through."""
+    view = view.view()
+    view.flags.writeable = False
+    return view
+
+
+_ask: Callable[[Any, str], Any] = lambda x, use: x
+
+
+def concrete(x: Any, use: str = "a concrete value") -> Any:
+    """The buffer behind a value: at once for arrays, on demand for traced values."""
+    return x.buffer if type(x) is Array else _ask(x, use)
+
+
+def scalar_aval(x: Any) -> Aval:
+    """The weak aval of a Python scalar standing alone."""
+    kind = bool if x is True or x is False else int if isinstance(x, int) else type(x)
+    return Aval((), dtypes.scalar_dtype(kind, None), kind is not bool)
+
+
+def aval_of(x: Any) -> Aval:
+    """The aval of anything fx takes as an array; ArgumentError for the rest."""
+    if isinstance(x, Array) or type(x).__name__ == "Literal":
+        return x.aval
+    if isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic):
+        return scalar_aval(x)
+    if is_buffer(x):
+        return Aval(tuple(x.shape), dtypes.canonical(x.dtype))
+    return Aval(tuple(np.shape(as_buffer(x))), as_buffer(x).dtype)
+
+
+def as_buffer(x: Any, what: str = "an array") -> Any:
+    """A NumPy or CuPy buffer for anything fx takes as an array, without a copy where possible."""
+    if type(x) is Array:
+        return x.buffer
+    if isinstance(x, Array):
+        return _ask(x, what)
+    if isinstance(x, np.generic) or is_buffer(x):
+        dtype = dtypes.canonical(x.dtype)
+        return x if dtype == x.dtype and x.dtype.isnative else x.astype(dtype)
+    if isinstance(x, (bool, int, float, complex)):
+        return scalar_buffer(x)
+    if hasattr(x, "__dlpack__"):
+        return _from_dlpack(x)
+    if hasattr(x, "__array__"):
+        return as_buffer(np.asarray(x))
+    raise errors.ArgumentError(
+        errors.lines(
+            f"{what} was expected; this is {type(x).__name__}: {str(x)[:80]!r}.",
+            "fx takes arrays (fx, NumPy, CuPy, DLPack) and Python scalars; convert lists with fx.numpy.asarray(x).",
+        )
+    )
+
+
+def scalar_buffer(x: Any) -> Any:
+    """A Python scalar in the dtype it has on its own."""
+    dtype = scalar_aval(x).dtype
+    try:
+        return dtype.type(x)
+    except OverflowError as e:
+        raise errors.ArgumentError(f"The Python integer {x} does not fit {dtype}.") from e
+
+
+def _from_dlpack(x: Any) -> Any:
+    try:
+        return as_buffer(np.from_dlpack(x))
+    except (BufferError, RuntimeError, TypeError, ValueError):
+        if hasattr(x, "detach"):
+            return as_buffer(x.detach().numpy(force=True))
+        return as_buffer(np.asarray(x))

@@ -1,0 +1,123 @@
+"""Configuration: one frozen record, set for a `with` block, from `FX_*` variables, or for the process."""
+
+from __future__ import annotations
+
+import os
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from .errors import ArgumentError, lines
+
+
+def _option(default: Any, choices: tuple[Any, ...], doc: str, *, traced: bool) -> Any:
+    return field(default=default, metadata={"choices": choices, "doc": doc, "traced": traced})
+
+
+_BOOL = (False, True)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. `traced` ones change what a trace records and belong to every jit key."""
+
+    default_float: str = _option(
+        "float32", ("float16", "float32", "float64"), "dtype of Python floats on their own", traced=True
+    )
+    promotion: str = _option(
+        "numpy", ("numpy", "strict"), "strict: two arrays of different dtypes raise", traced=True
+    )
+    check_nans: bool = _option(False, _BOOL, "name the first equation that makes a NaN", traced=False)
+    check_programs: bool = _option(False, _BOOL, "check every Program a transformation makes", traced=False)
+    disable_jit: bool = _option(False, _BOOL, "run jitted functions as plain Python", traced=True)
+
+
+def _parse(name: str, text: str, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        if text.lower() == str(choice).lower() or (choice in _BOOL and text == str(int(choice))):
+            return choice
+    raise ArgumentError(lines(f"FX_{name.upper()}={text!r} is not accepted.", f"Choose one of {choices}."))
+
+
+def _from_environment() -> Settings:
+    found = {}
+    for f in fields(Settings):
+        text = os.environ.get(f"FX_{f.name.upper()}")
+        if text is not None:
+            found[f.name] = _parse(f.name, text, f.metadata["choices"])
+    return Settings(**found)
+
+
+_process = _from_environment()
+_context: ContextVar[Settings | None] = ContextVar("fx_config", default=None)
+_traced = tuple(f.name for f in fields(Settings) if f.metadata["traced"])
+
+
+def settings() -> Settings:
+    """The settings in force here."""
+    return _context.get() or _process
+
+
+def trace_key() -> tuple[Any, ...]:
+    """The trace-affecting settings, for cache keys."""
+    s = _context.get() or _process
+    return tuple([getattr(s, name) for name in _traced])
+
+
+class _Override:
+    """`with fx.config(check_nans=True):` changes settings for the block (thread- and task-local)."""
+
+    def __init__(self, changes: dict[str, Any]):
+        self.changes = changes
+        self.tokens: list[Token[Settings | None]] = []
+
+    def __enter__(self) -> Settings:
+        new = replace(settings(), **self.changes)
+        self.tokens.append(_context.set(new))
+        return new
+
+    def __exit__(self, *exc: object) -> None:
+        _context.reset(self.tokens.pop())
+
+
+class _Config:
+    """`fx.config`: read a setting as an attribute, call for a block, `update` for the process."""
+
+    def __call__(self, **changes: Any) -> _Override:
+        return _Override(_validated(changes))
+
+    def update(self, **changes: Any) -> None:
+        """Change settings for the whole process."""
+        global _process
+        _process = replace(_process, **_validated(changes))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return getattr(settings(), name)
+        except AttributeError:
+            raise AttributeError(f"fx.config has no setting {name!r}; it has {_names()}") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.update(**{name: value})
+
+    def __repr__(self) -> str:
+        return f"fx.config({settings()})"
+
+
+def _names() -> str:
+    return ", ".join(f.name for f in fields(Settings))
+
+
+def _validated(changes: dict[str, Any]) -> dict[str, Any]:
+    known = {f.name: f.metadata["choices"] for f in fields(Settings)}
+    for name, value in changes.items():
+        if name not in known:
+            raise ArgumentError(lines(f"fx.config has no setting {name!r}.", f"It has {_names()}."))
+        if value not in known[name]:
+            raise ArgumentError(
+                lines(f"fx.config({name}={value!r}) is not accepted.", f"Choose one of {known[name]}.")
+            )
+    return changes
+
+
+config = _Config()

@@ -1,0 +1,566 @@
+"""Traces and tracers: recording what a function does, with values on demand.
+
+The current trace is a context variable; while one is set, every `bind` records there. A trace walks a trie of
+structures: a step already seen (same primitive, params, operands, source line) is one dictionary lookup and no
+shape rule runs. The node where a trace ends therefore *is* the recorded structure; transformations hang their
+rewritten, ready-to-run Programs on it (`node.results`) and pay for rewriting once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from typing import Any
+
+import numpy as np
+
+from . import array as array_module
+from . import dtypes, errors, primitive
+from .array import Array, as_buffer, aval_of, scalar_aval, scalar_buffer
+from .avals import Aval
+from .devices import HOST, common_backend, is_buffer
+from .errstate import quiet
+from .primitive import Primitive, params_key
+from .source import Source, describe, is_internal
+
+_current: ContextVar[Any] = ContextVar("fx_trace", default=None)
+current_trace = _current.get
+_getframe = sys._getframe
+_internal = is_internal.__globals__["_internal"]
+
+
+class Literal:
+    """A scalar constant inside a Program; interned, so equal literals are one object."""
+
+    __slots__ = ("aval", "value")
+    value: Any
+    aval: Aval
+
+    def __new__(cls, value: Any, aval: Aval) -> Literal:
+        key = (aval, np.asarray(value).tobytes())
+        found = _literals.get(key)
+        if found is None:
+            if len(_literals) > 100_000:
+                _literals.clear()
+            self = object.__new__(cls)
+            self.value, self.aval = aval.dtype.type(value), aval
+            found = _literals.setdefault(key, self)
+        return found
+
+    @property
+    def scalar(self) -> Any:
+        """The value with operators, for use in rules."""
+        return self.value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return str(self.value)
+
+
+_literals: dict[Any, Literal] = {}
+
+
+class Abstract:
+    """In a trace: the place of an input that has no value, and the reason in words."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: Callable[[], str]):
+        self.reason = reason
+
+
+class Node:
+    """One step of a recorded structure: an equation by variable numbers, and what may follow it."""
+
+    __slots__ = (
+        "after", "children", "first", "inputs", "lifted", "outputs", "params", "primitive", "results", "source",
+    )  # fmt: skip
+
+    def __init__(self, after: int):
+        self.primitive: Any = None
+        self.params: dict[str, Any] = {}
+        self.inputs: tuple[Any, ...] = ()
+        self.lifted: tuple[tuple[int, Aval], ...] = ()
+        self.outputs: tuple[Aval, ...] = ()
+        self.first = self.after = after
+        self.source: Source | None = None
+        self.children: dict[Any, Node] = {}
+        self.results: dict[Any, Any] = {}
+
+
+_roots: dict[Any, Node] = {}
+_node_count = [0]
+_NODE_LIMIT = 400_000
+
+
+def clear_structures() -> None:
+    """Forget every recorded structure (memory is given back; results do not change)."""
+    _roots.clear()
+    _node_count[0] = 0
+
+
+class Tracer(Array):
+    """A variable of a trace in progress, with the ordinary array operators."""
+
+    __slots__ = ("aval", "index", "trace")
+    aval: Aval  # type: ignore[assignment]
+
+    def __init__(self, trace: Trace, index: int, aval: Aval):
+        self.trace = trace
+        self.index = index
+        self.aval = aval
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.aval.dtype
+
+    @property
+    def weak(self) -> bool:  # type: ignore[override]
+        return self.aval.weak
+
+    @property
+    def buffer(self) -> Any:
+        return _ask_tracer(self, "the buffer")
+
+    @property
+    def source(self) -> Source | None:
+        """The user line that made this value; None for an input."""
+        return self.trace.source_of(self.index)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise errors.TracerError(
+            errors.lines(
+                f"A NumPy function was applied to a traced value {self.aval} (inside {self.trace.title()}).",
+                describe(self.source),
+                "Write the fx.numpy function of the same name, so that it is recorded.",
+            )
+        )
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.__array__()
+
+    def __repr__(self) -> str:
+        value = self.trace.known(self.index)
+        shown = "" if value is None else f" = {np.array2string(np.asarray(value), threshold=10, precision=4)}"
+        return f"Traced<{self.aval} in {self.trace.kind}>{shown}"
+
+    def __str__(self) -> str:
+        return str(np.asarray(as_host(_ask_tracer(self, "printing"))))
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __reduce__(self) -> Any:
+        raise errors.TracerError(f"A traced value {self.aval} cannot be pickled.")
+
+
+def as_host(buffer: Any) -> Any:
+    """A NumPy array of a buffer on any device."""
+    return array_module.backend_of(buffer).to_host(buffer)
+
+
+def _ask_tracer(x: Any, use: str) -> Any:
+    if type(x) is not Tracer:
+        return as_buffer(x, use)
+    x.trace.check_alive(x)
+    return x.trace.evaluate(x, use)
+
+
+array_module._ask = _ask_tracer
+
+
+class Trace:
+    """A recording in progress. `parent` is the trace that was current where this one was opened."""
+
+    def __init__(
+        self,
+        kind: str,
+        avals: Sequence[Aval],
+        values: Sequence[Any] = (),
+        function: Any = None,
+        parent: Any = None,
+        by_value: bool = True,
+    ):
+        self.kind = kind
+        self.function = function
+        self.parent = parent
+        self.by_value = by_value
+        self.live = True
+        self.source: Source | None = None
+        self.scope = parent.scope if parent is not None else ""
+        self.axes: dict[Any, int] = parent.axes if parent is not None else {}
+        self.arity = self.count = len(avals)
+        self.path: list[Node] = []
+        self.slots: list[Any] = list(values) if values else [_NO_VALUE] * len(avals)
+        self.const_ids: dict[int, int] = {}
+        self.const_indices: list[int] = []
+        key = (by_value, tuple(avals))
+        node = _roots.get(key)
+        if node is None:
+            node = _roots.setdefault(key, Node(len(avals)))
+        self.node = self.root = node
+        self.avals = tuple(avals)
+
+    def inputs(self) -> list[Tracer]:
+        return [Tracer(self, i, a) for i, a in enumerate(self.avals)]
+
+    # Recording
+
+    def record(self, prim: Primitive, operands: Sequence[Any], params: Any = None, key: Any = None) -> Any:
+        """Add one equation; returns its result (a list where the primitive has several)."""
+        refs = [x.index if type(x) is Tracer and x.trace is self else self.lift(x) for x in operands]
+        source = self.source
+        if source is None:
+            frame = _getframe(1)
+            while _internal.get(frame.f_code.co_filename, True) and is_internal(frame.f_code.co_filename):
+                if frame.f_back is None:
+                    break
+                frame = frame.f_back
+            step = (prim, key, id(frame.f_code), frame.f_lasti, self.scope, *refs)
+        else:
+            step = (prim, key, source, *refs)  # type: ignore[assignment]
+        node = self.node.children.get(step)
+        if node is None:
+            if source is None:
+                source = Source(frame.f_code, frame.f_lasti, self.scope)
+            node = self._extend(step, prim, operands, params or {}, refs, source)
+        first = self.count
+        self.node = node
+        self.count = node.after
+        self.path.append(node)
+        if prim.multiple:
+            self.slots.extend([node] * len(node.outputs))
+            return [Tracer(self, first + i, aval) for i, aval in enumerate(node.outputs)]
+        self.slots.append(node)
+        return Tracer(self, first, node.outputs[0])
+
+    def _extend(
+        self, step: Any, prim: Primitive, operands: Sequence[Any], params: Any, refs: list[Any], source: Source
+    ) -> Node:
+        """A step never seen after this one: run the shape rule and remember it."""
+        index = self.node.after
+        lifted, inputs = [], []
+        for r in refs:
+            if type(r) is Aval:
+                lifted.append((index, r))
+                r, index = index, index + 1
+            inputs.append(r)
+        avals = [r if type(r) is Aval else aval_of(x) for x, r in zip(operands, refs, strict=True)]
+        out = prim.shape(*avals, **params)
+        node = Node(index)
+        node.primitive, node.params, node.source = prim, params, source
+        node.inputs, node.lifted = tuple(inputs), tuple(lifted)
+        node.outputs = tuple(out) if prim.multiple else (out,)
+        node.after = index + len(node.outputs)
+        _node_count[0] += 1
+        if _node_count[0] > _NODE_LIMIT:
+            clear_structures()
+        return self.node.children.setdefault(step, node)
+
+    def lift(self, x: Any) -> Any:
+        """A reference to an operand that is not a variable of this trace: a known constant, a new one, a literal."""
+        known = self.const_ids.get(id(x))
+        if known is not None:
+            return known
+        t = type(x)
+        if t is Tracer:
+            self._check_encloses(x)
+            aval = x.aval
+        elif t is Array:
+            aval = x.aval
+        elif t is Literal:
+            if self.by_value or not x.aval.inexact:
+                return x
+            aval, x = x.aval, x.value
+        elif isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic):
+            aval = scalar_aval(x)
+            x = scalar_buffer(x)
+            if self.by_value or not aval.inexact:
+                return Literal(x, aval)
+        elif isinstance(x, np.generic):
+            x = as_buffer(x)
+            aval = Aval((), x.dtype)
+            if self.by_value or not aval.inexact:
+                return Literal(x, aval)
+        else:
+            x, original = as_buffer(x), x
+            aval = Aval(tuple(x.shape), x.dtype)
+            if original is not x:
+                known = self.const_ids.get(id(x))
+                if known is not None:
+                    return known
+        index = self.count
+        self.count += 1
+        self.slots.append(x)
+        self.const_ids[id(x)] = index
+        self.const_indices.append(index)
+        return aval
+
+    def index_of(self, x: Any) -> Any:
+        """The reference of an output: an index, or a Literal; constants are lifted through an identity step."""
+        if type(x) is Tracer and x.trace is self:
+            return x.index
+        ref = self.lift(x)
+        if type(ref) is not Aval:
+            return ref
+        index = self.const_indices[-1]
+        node = Node(index)  # a step without an equation, so that the structure knows the constant
+        node.lifted = ((index, ref),)
+        node.after = node.first = index + 1
+        self.node = self.node.children.setdefault(("constant", ref), node)
+        self.path.append(self.node)
+        return index
+
+    # Who belongs where
+
+    def _check_encloses(self, x: Tracer) -> None:
+        trace = self.parent
+        while trace is not None:
+            if trace is x.trace:
+                return
+            trace = trace.parent
+        self.check_alive(x)
+        raise errors.LeakedTracerError(
+            errors.lines(
+                f"A traced value {x.aval} of {x.trace.title()} was used in {self.title()}, which it does not enclose.",
+                describe(x.source),
+                "Pass it as an argument; a traced value cannot cross threads or finished calls.",
+            )
+        )
+
+    def check_alive(self, x: Tracer) -> None:
+        """LeakedTracerError if the trace that made x has ended."""
+        if not x.trace.live:
+            raise errors.LeakedTracerError(
+                errors.lines(
+                    f"A traced value {x.aval} was used after {x.trace.title()} had ended.",
+                    describe(x.source) or "it is an argument of that function",
+                    "Return it from the function instead of storing it in a global, an attribute or a list.",
+                )
+            )
+
+    def title(self) -> str:
+        """For messages: the transformation and the function it traces."""
+        name = getattr(self.function, "__qualname__", None) or getattr(self.function, "__name__", None)
+        code = getattr(self.function, "__code__", None)
+        place = f" ({code.co_filename}:{code.co_firstlineno})" if code is not None else ""
+        return f"{self.kind} of {name}{place}" if name else self.kind
+
+    def source_of(self, index: int) -> Source | None:
+        for node in self.path:
+            if node.first <= index < node.after and node.primitive is not None:
+                return node.source
+        return None
+
+    def at(self, source: Source | None) -> None:
+        """Equations recorded from now on carry this line; None: the line that runs."""
+        self.source = source
+
+    # Values on demand
+
+    def known(self, index: int) -> Any:
+        """The value if it can be shown without computing, else None."""
+        entry = self.slots[index] if index < len(self.slots) else None
+        return as_host(as_buffer(entry)) if type(entry) is Array or is_buffer(entry) else None
+
+    def evaluate(self, x: Tracer, use: str) -> Any:
+        """The concrete buffer of a variable: runs just the equations it needs and keeps their values."""
+        slots = self.slots
+        stack = [x.index]
+        with no_trace():
+            while stack:
+                index = stack[-1]
+                entry = slots[index]
+                if type(entry) is not Node:
+                    slots[index] = self._concrete_input(entry, x, use)
+                    stack.pop()
+                    continue
+                needed = [j for j in entry.inputs if type(j) is int and not _is_value(slots[j])]
+                if needed:
+                    stack.extend(needed)
+                    continue
+                self._run(entry)
+        return slots[x.index]
+
+    def _run(self, node: Node) -> None:
+        operands = [r.value if type(r) is Literal else self.slots[r] for r in node.inputs]
+        out = eager_buffers(node.primitive, operands, node.params)
+        for i, value in enumerate(out if node.primitive.multiple else (out,)):
+            self.slots[node.first + i] = value
+
+    def _concrete_input(self, entry: Any, x: Tracer, use: str) -> Any:
+        if type(entry) is Abstract:
+            raise errors.TracerError(
+                errors.lines(
+                    f"{use} was asked of a traced value {x.aval} that has no value inside {self.title()}:",
+                    f"it depends on {entry.reason()}.",
+                    describe(x.source),
+                    "Write fx.numpy.where or fx.lax.cond / while_loop instead of if / while on it, "
+                    "or make the argument static.",
+                )
+            )
+        if type(entry) is Tracer:
+            entry.trace.check_alive(entry)
+            return entry.trace.evaluate(entry, use)
+        return as_buffer(entry)
+
+    # The recorded structure
+
+    def constants(self) -> list[Any]:
+        """The values closed over, in the order of their variables."""
+        return [self.slots[i] for i in self.const_indices]
+
+    def __enter__(self) -> Trace:
+        self.token: Token[Any] = _current.set(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _current.reset(self.token)
+        self.live = False
+
+
+_NO_VALUE = Abstract(lambda: "an input that only a transformation sees")
+
+
+def _is_value(entry: Any) -> bool:
+    t = type(entry)
+    return t is not Node and t is not Abstract and t is not Tracer and t is not Array
+
+
+class LinearSplit:
+    """The current trace while a program is linearized: what depends on a tangent goes to the linear trace."""
+
+    def __init__(self, primal: Trace, linear: Trace):
+        self.primal, self.linear = primal, linear
+        self.parent = primal.parent
+        self.by_value = primal.by_value
+        self.scope = ""
+        self.axes: dict[Any, int] = {}
+        self.kind = "linearize"
+
+    def record(self, prim: Primitive, operands: Sequence[Any], params: Any = None, key: Any = None) -> Any:
+        linear = self.linear
+        for x in operands:
+            if type(x) is Tracer and x.trace is linear:
+                return linear.record(prim, operands, params, key)
+        return self.primal.record(prim, operands, params, key)
+
+    @property
+    def source(self) -> Source | None:
+        return self.primal.source
+
+    @source.setter
+    def source(self, source: Source | None) -> None:
+        self.primal.source = self.linear.source = source
+
+    def at(self, source: Source | None) -> None:
+        """Equations made from now on carry this forward line."""
+        self.source = source
+
+
+@contextmanager
+def recording(trace: Any) -> Iterator[Any]:
+    """Make `trace` current for a block without ending it."""
+    token = _current.set(trace)
+    try:
+        yield trace
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def no_trace() -> Iterator[None]:
+    """Compute eagerly inside the block, whatever is being traced."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def bind(prim: Primitive, *operands: Any, **params: Any) -> Any:
+    """Apply a primitive: record it in the current trace, or compute it now."""
+    trace = _current.get()
+    if trace is None:
+        return eager(prim, operands, params)
+    try:
+        return trace.record(prim, operands, params, params_key(params))
+    except TypeError as e:
+        if "unhashable" not in str(e):
+            raise
+        bad = [k for k, v in params.items() if not _hashable(v)]
+        raise errors.ArgumentError(f"{prim.name}: static parameter(s) {bad} must be hashable.") from e
+
+
+primitive.bind = bind
+
+
+def _hashable(v: Any) -> bool:
+    try:
+        hash(v)
+        return True
+    except TypeError:
+        return False
+
+
+def eager(prim: Primitive, operands: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Compute now; the shape rule speaks if the operation fails, so that errors are fx's own."""
+    avals = [aval_of(x) for x in operands]
+    out = prim.shape(*avals, **params)
+    buffers = [as_buffer(x) for x in operands]
+    values = eager_buffers(prim, buffers, params)
+    if prim.multiple:
+        return [Array(_own(v, prim, operands), a.weak) for v, a in zip(values, out, strict=True)]
+    return Array(_own(values, prim, operands), out.weak)
+
+
+def _own(value: Any, prim: Primitive, operands: Sequence[Any]) -> Any:
+    """Results never share memory with an array that the user can still write into."""
+    if prim.view and type(operands[0]) is not Array and type(value) is np.ndarray:
+        return value.copy()
+    return value
+
+
+def eager_buffers(prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Run `impl` on concrete buffers, on the device where they are."""
+    backend = common_backend(buffers)
+    with quiet():
+        if backend is HOST:
+            return prim.impl(np, *buffers, **params)
+        with backend.activate(_device_of(backend, buffers)):
+            return prim.impl(backend.xp, *[_on(backend, b) for b in buffers], **params)
+
+
+def _on(backend: Any, b: Any) -> Any:
+    return backend.xp.asarray(b) if isinstance(b, (np.generic, bool, int, float, complex)) else b
+
+
+def _device_of(backend: Any, buffers: Sequence[Any]) -> Any:
+    for b in buffers:
+        if array_module.backend_of(b) is backend:
+            return backend.device(b)
+    return backend.devices()[0]
+
+
+def operand_dtype(x: Any) -> Any:
+    """dtype of an operand; None for a Python scalar, which is weak."""
+    if isinstance(x, Array) or hasattr(x, "dtype"):
+        return dtypes.canonical(x.dtype)
+    return None

@@ -1,0 +1,198 @@
+"""The API edge: pick arguments, flatten them once, and call the user's function on tracers.
+
+Transformations see flat lists of leaves; user functions see the trees they expect.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..array import Array, as_buffer, aval_of
+from ..avals import Aval
+from ..devices import is_buffer
+from ..errors import ArgumentError, DTypeError, lines
+from ..trace import Abstract, Trace, Tracer, current_trace
+
+
+class Selected:
+    """Some positional or keyword arguments of a call, as one tree, and how to put others in their place."""
+
+    def __init__(self, fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Any, argnames: Any):
+        self.args, self.kwargs = args, kwargs
+        self.single = isinstance(argnums, int) and argnames is None
+        nums = () if argnums is None else (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        names = () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
+        self.nums = tuple(_position(fun, n, len(args)) for n in nums)
+        missing = [n for n in names if n not in kwargs]
+        if missing:
+            moved = {n: _named_position(fun, n, len(args)) for n in missing}
+            self.nums += tuple(moved.values())
+            names = tuple(n for n in names if n not in moved)
+        self.names = names
+        self.one_name = isinstance(argnames, str)
+
+    @property
+    def tree(self) -> Any:
+        if self.single:
+            return self.args[self.nums[0]]
+        return tuple(self.args[n] for n in self.nums) + tuple(self.kwargs[n] for n in self.names)
+
+    def call(self, fun: Any, chosen: Any) -> Any:
+        """fun with the selected arguments replaced by `chosen` (a tree like `self.tree`)."""
+        args, kwargs = list(self.args), dict(self.kwargs)
+        if self.single:
+            args[self.nums[0]] = chosen
+        else:
+            for n, value in zip(self.nums, chosen, strict=False):
+                args[n] = value
+            kwargs.update(zip(self.names, chosen[len(self.nums) :], strict=True))
+        return fun(*args, **kwargs)
+
+    def result(self, chosen: Any) -> Any:
+        """What the user gets for the selected arguments: one tree, or a tuple of trees."""
+        return chosen[0] if self.one_name and len(self.nums) + len(self.names) == 1 and not self.single else chosen
+
+
+def _position(fun: Any, n: Any, count: int) -> int:
+    if not isinstance(n, (int, np.integer)) or not -count <= n < count:
+        raise ArgumentError(
+            lines(
+                f"argnums={n} does not name an argument of {name_of(fun)}, called with {count} positional argument(s).",
+                "argnums count positional arguments from 0; use argnames for keyword arguments.",
+            )
+        )
+    return int(n) % count
+
+
+def _named_position(fun: Any, name: str, count: int) -> int:
+    names = parameter_names(fun)
+    if name in names and names.index(name) < count:
+        return names.index(name)
+    raise ArgumentError(f"argnames={name!r}: {name_of(fun)} was not called with such an argument.")
+
+
+def name_of(fun: Any) -> str:
+    return getattr(fun, "__qualname__", None) or getattr(fun, "__name__", None) or type(fun).__name__
+
+
+@functools.lru_cache(4096)
+def _parameter_names(fun: Any) -> list[str]:
+    try:
+        return [
+            p.name
+            for p in inspect.signature(fun).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):
+        return []
+
+
+def parameter_names(fun: Any) -> list[str]:
+    """Names of the positional parameters of a function, as far as they can be known."""
+    try:
+        return _parameter_names(fun)
+    except TypeError:
+        return []
+
+
+def argument_name(fun: Any, position: int) -> str:
+    names = parameter_names(fun)
+    return names[position] if position < len(names) else f"argument {position}"
+
+
+def leaf_names(fun: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+    """A readable path for each leaf of (args, kwargs): `params['w']`."""
+    names = []
+    for i, arg in enumerate(args):
+        base = argument_name(fun, i)
+        names += [base + tree.keystr(path) for path, _ in tree.flatten_with_path(arg)[0]]
+    for key in sorted(kwargs):
+        names += [key + tree.keystr(path) for path, _ in tree.flatten_with_path(kwargs[key])[0]]
+    return names
+
+
+def is_array(x: Any) -> bool:
+    """Whether fx takes x as an array or number."""
+    return (
+        isinstance(x, (Array, bool, int, float, complex))
+        or is_buffer(x)
+        or hasattr(x, "__dlpack__")
+        or hasattr(x, "__array__")
+    )
+
+
+def leaf_aval(x: Any, name: Callable[[], str], fun: Any, what: str) -> Aval:
+    """The aval of an argument leaf, or an error that names its path."""
+    t = type(x)
+    if t is Tracer:
+        x.trace.check_alive(x)
+        return x.aval  # type: ignore[no-any-return]
+    if t is Array or t is float or t is np.ndarray:
+        return aval_of(x)
+    if not is_array(x) or (isinstance(x, np.ndarray) and x.dtype.kind in "OSUMm"):
+        raise ArgumentError(
+            lines(
+                f"{what} of {name_of(fun)}: {name()} is {type(x).__name__} {str(x)[:60]!r}, not an array.",
+                "Pass arrays and numbers; make other values static (static_argnums) or close over them.",
+            )
+        )
+    return aval_of(x)
+
+
+def traced_call(
+    kind: str, fun: Any, call: Callable[[list[Any]], Any], avals: Sequence[Aval], values: Sequence[Any] = (),
+    by_value: bool | None = None,
+) -> tuple[Trace, list[Any], Any]:  # fmt: skip
+    """Trace `call(tracers)`; returns the ended trace, the flat outputs and their treedef."""
+    parent = current_trace()
+    if by_value is None:
+        by_value = parent.by_value if parent is not None else False
+    trace = Trace(kind, avals, values, fun, parent, by_value)
+    with trace:
+        outputs, out_tree = tree.flatten(call(trace.inputs()))
+    return trace, outputs, out_tree
+
+
+def check_outputs(outputs: Sequence[Any], out_tree: Any, fun: Any, kind: str) -> None:
+    """ArgumentError for an output leaf that is not an array."""
+    for i, x in enumerate(outputs):
+        if not is_array(x):
+            path = tree.keystr(out_tree.paths()[i])
+            raise ArgumentError(
+                lines(
+                    f"{kind} of {name_of(fun)}: the output{path} is {type(x).__name__} {str(x)[:60]!r}, not an array.",
+                    "Return arrays and numbers, or trees of them.",
+                )
+            )
+
+
+def abstract(names: Callable[[], list[str]], index: int, why: str) -> Abstract:
+    """The place of an input without a value."""
+    return Abstract(lambda: f"{names()[index]}, {why}")
+
+
+def buffers(values: Sequence[Any]) -> list[Any]:
+    return [x.buffer if type(x) is Array else as_buffer(x) for x in values]
+
+
+def require_inexact(aval: Aval, name: str, kind: str, fun: Any, holomorphic: bool, allow_int: bool) -> None:
+    """DTypeError unless derivatives by this leaf make sense."""
+    if holomorphic:
+        if aval.dtype.kind != "c":
+            raise DTypeError(
+                lines(f"{kind} of {name_of(fun)} with holomorphic=True needs complex inputs; {name} is {aval}.")
+            )
+        return
+    if not aval.inexact and not allow_int:
+        raise DTypeError(
+            lines(
+                f"{kind} of {name_of(fun)} needs floating-point inputs; {name} is {aval}.",
+                "Convert it (.astype(fx.float32)), leave it out with argnums, or pass allow_int=True for zeros.",
+            )
+        )

@@ -1,0 +1,375 @@
+"""jit: trace once per signature, run the plan afterwards. Also make_program and eval_shape, which only trace.
+
+    jit : (a -> b) -> (a -> b)
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from .. import tree
+from ..array import Array, aval_of
+from ..avals import Aval
+from ..config import settings, trace_key
+from ..errors import ArgumentError, lines
+from ..interpret import run_program
+from ..program import Program, closed_program, format_program, program_of
+from ..source import describe, here
+from ..trace import Abstract, Trace, Tracer, current_trace
+from .arguments import argument_name, check_outputs, is_array, leaf_aval, leaf_names, name_of, parameter_names
+from .call import call, program_cost
+from .gradient import ShapeDtype
+
+
+class Entry(NamedTuple):
+    """What one signature compiles to."""
+
+    program: Program
+    consts: list[Any]
+    out_tree: Any
+
+
+class Signature(NamedTuple):
+    """The cache key of a call: everything that tracing depends on."""
+
+    in_tree: Any
+    avals: tuple[Aval, ...]
+    statics: tuple[Any, ...]
+    config: tuple[Any, ...]
+
+
+class Jitted:
+    """A compiled function; see `fx.jit`."""
+
+    def __init__(self, fun: Any, static_argnums: Any, static_argnames: Any, donate_argnums: Any, donate_argnames: Any):
+        functools.update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.static_names = _names(fun, static_argnums, static_argnames, "static")
+        self.donated_names = _names(fun, donate_argnums, donate_argnames, "donate")
+        both = self.static_names & self.donated_names
+        if both:
+            raise ArgumentError(f"jit of {name_of(fun)}: {sorted(map(str, both))} cannot be both static and donated.")
+        self.clear_cache()
+
+    def clear_cache(self) -> None:
+        """Forget everything compiled; `trace_count` starts again at 0."""
+        self.entries: dict[Signature, Entry] = {}
+        self.trace_count = 0
+        """How often the function was traced."""
+        self.last_miss: str | None = None
+        """Why the last tracing was needed, against the nearest signature seen before."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if settings().disable_jit:
+            return self.fun(*args, **kwargs)
+        leaves, signature, (dynamic, keywords) = self._signature(args, kwargs)
+        entry = self.entries.get(signature)
+        if entry is None or not all(x.trace.live for x in entry.consts if type(x) is Tracer):
+            entry = self._trace(signature, leaves, dynamic, keywords)
+        values = leaves + entry.consts
+        if current_trace() is None:
+            results = run_program(entry.program, values)
+        else:
+            results = call(entry.program, *values)
+        if self.donated_names:
+            self._take(args, kwargs)
+        return entry.out_tree.unflatten(results)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """Trace for these arguments (arrays or ShapeDtype) and show the Program without running it."""
+        leaves, signature, (dynamic, keywords) = self._signature(args, kwargs)
+        entry = self.entries.get(signature) or self._trace(signature, leaves, dynamic, keywords)
+        return Lowered(entry.program, entry.consts, signature.in_tree, entry.out_tree)
+
+    def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        statics: list[Any] = []
+        dynamic: Any = args
+        keywords = kwargs
+        if self.static_names:
+            dynamic, keywords = list(args), dict(kwargs)
+            for i in range(len(args)):
+                if self._is(i, self.static_names):
+                    statics.append((i, *_static_key(args[i], self.fun, argument_name(self.fun, i))))
+                    dynamic[i] = _STATIC
+            for k in kwargs:
+                if k in self.static_names:
+                    statics.append((k, *_static_key(kwargs[k], self.fun, k)))
+                    keywords[k] = _STATIC
+            dynamic = tuple(dynamic)
+        leaves, in_tree = tree.flatten((dynamic, keywords))
+        avals = []
+        for i, x in enumerate(leaves):
+            if isinstance(x, ShapeDtype):
+                avals.append(x.aval)
+            else:
+                avals.append(leaf_aval(x, lambda i=i: self._leaf_names(args, kwargs)[i], self.fun, "jit"))  # type: ignore[misc]
+        return leaves, Signature(in_tree, tuple(avals), tuple(statics), trace_key()), (args, kwargs)
+
+    def _is(self, position: int, names: set[Any]) -> bool:
+        if position in names:
+            return True
+        params = parameter_names(self.fun)
+        return position < len(params) and params[position] in names
+
+    def _leaf_names(self, args: Any, kwargs: Any) -> list[str]:
+        args = tuple(_STATIC if self._is(i, self.static_names) else a for i, a in enumerate(args))
+        kwargs = {k: _STATIC if k in self.static_names else v for k, v in kwargs.items()}
+        return leaf_names(self.fun, args, kwargs)
+
+    def _trace(self, signature: Signature, leaves: list[Any], args: Any, kwargs: Any) -> Entry:
+        self.last_miss = self._explain(signature, args, kwargs)
+        self.trace_count += 1
+        names = functools.cache(lambda: self._leaf_names(args, kwargs))
+        reasons = [Abstract(lambda i=i: f"{names()[i]}, an argument of a jitted function") for i in range(len(leaves))]  # type: ignore[misc]
+        trace = Trace("jit", signature.avals, reasons, self.fun, current_trace(), True)
+        with trace:
+            new_args, new_kwargs = signature.in_tree.unflatten(trace.inputs())
+            new_args = tuple(a if n is _STATIC else n for a, n in zip(args, new_args, strict=True))
+            new_kwargs = {k: kwargs[k] if n is _STATIC else n for k, n in new_kwargs.items()}
+            outputs, out_tree = tree.flatten(self.fun(*new_args, **new_kwargs))
+        check_outputs(outputs, out_tree, self.fun, "jit")
+        program, consts = closed_program(trace, outputs, name_of(self.fun))
+        entry = Entry(program, consts, out_tree)
+        self.entries[signature] = entry
+        return entry
+
+    def _explain(self, new: Signature, args: Any, kwargs: Any) -> str:
+        where = describe(here(3)) or ""
+        if not self.entries:
+            return lines(f"{name_of(self.fun)} was traced for the first time.", where.replace("made", "called"))
+        old = max(self.entries, key=lambda s: _likeness(s, new))
+        return lines(
+            f"{name_of(self.fun)} was traced again; against the nearest of {len(self.entries)} signature(s):",
+            *_differences(old, new, lambda: self._leaf_names(args, kwargs)),
+            where.replace("made", "called"),
+        )
+
+    def _take(self, args: Any, kwargs: Any) -> None:
+        """Donated arrays are given up: later use raises."""
+        chosen = [a for i, a in enumerate(args) if self._is(i, self.donated_names)]
+        chosen += [v for k, v in kwargs.items() if k in self.donated_names]
+        leaves = tree.leaves(chosen)
+        arrays = [x for x in leaves if type(x) is Array]
+        if len({id(x) for x in arrays}) < len(arrays):
+            raise ArgumentError(f"jit of {name_of(self.fun)}: one array was donated twice in the same call.")
+        for x in arrays:
+            x.buffer = Donated(name_of(self.fun), x.aval)
+
+
+@tree.register_static
+class _Static:
+    """Stands in the tree for a static argument, which belongs to the key instead."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Static)
+
+    def __hash__(self) -> int:
+        return 7
+
+
+_STATIC = _Static()
+
+
+class Donated:
+    """In place of the buffer of an array that was given up."""
+
+    def __init__(self, name: str, aval: Aval):
+        self._name, self.shape, self.dtype = name, aval.shape, aval.dtype
+
+    def __getattr__(self, attribute: str) -> Any:
+        raise ArgumentError(
+            lines(
+                f"This array was donated to {self._name} and may not be used again.",
+                "Use the result of that call, or drop it from donate_argnums.",
+            )
+        )
+
+
+def _names(fun: Any, argnums: Any, argnames: Any, what: str) -> set[Any]:
+    nums = () if argnums is None else (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    names = () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    params = parameter_names(fun)
+    found: set[Any] = set()
+    for n in nums:
+        if not isinstance(n, int) or (params and not -len(params) <= n < len(params) and not _variadic(fun)):
+            raise ArgumentError(f"jit of {name_of(fun)}: {what}_argnums={n!r} names none of its arguments {params}.")
+        n = n if n >= 0 else n + len(params)
+        found.add(params[n] if n < len(params) else n)
+    for name in names:
+        if params and name not in params and not _takes_keyword(fun, name):
+            raise ArgumentError(f"jit of {name_of(fun)}: {what}_argnames={name!r} is none of its arguments {params}.")
+        found.add(name)
+    return found
+
+
+def _variadic(fun: Any) -> bool:
+    code = getattr(fun, "__code__", None)
+    return code is None or bool(code.co_flags & 0x04)
+
+
+def _takes_keyword(fun: Any, name: str) -> bool:
+    code = getattr(fun, "__code__", None)
+    return code is None or bool(code.co_flags & 0x08) or name in code.co_varnames
+
+
+def _static_key(value: Any, fun: Any, name: str) -> tuple[Any, Any]:
+    try:
+        hash(value)
+    except TypeError as e:
+        raise ArgumentError(
+            lines(
+                f"jit of {name_of(fun)}: static argument {name} is {type(value).__name__}, which is not hashable.",
+                "Static values are compared between calls: pass a tuple or another hashable value, or leave it traced.",
+            )
+        ) from e
+    return type(value), value
+
+
+def _likeness(a: Signature, b: Signature) -> int:
+    same = sum(x is y for x, y in zip(a.avals, b.avals, strict=False))
+    return 1000 * (a.in_tree == b.in_tree) + 100 * (a.statics == b.statics) + 100 * (a.config == b.config) + same
+
+
+def _differences(old: Signature, new: Signature, names: Callable[[], list[str]]) -> list[str]:
+    rows = []
+    if old.in_tree != new.in_tree:
+        rows += ["  " + d for d in tree.differences(old.in_tree, new.in_tree, "arguments")[:5]]
+    else:
+        for name, a, b in zip(names(), old.avals, new.avals, strict=True):
+            if a is not b:
+                weak = " (~ marks a Python scalar)" if a.weak != b.weak else ""
+                rows.append(f"  {name}: {a} before, {b} now{weak}")
+    for a, b in zip(old.statics, new.statics, strict=False):
+        if a != b:
+            rows.append(f"  static {a[0]}: {a[-1]!r} before, {b[-1]!r} now")
+    if len(old.statics) != len(new.statics):
+        rows.append("  another number of static arguments")
+    if old.config != new.config:
+        rows.append("  fx.config changed")
+    return rows or ["  a value closed over belongs to a finished transformation"]
+
+
+class Lowered(NamedTuple):
+    """A traced function: its Program, the constants it closes over, and the trees around it."""
+
+    program: Program
+    consts: list[Any]
+    in_tree: Any
+    out_tree: Any
+
+    def as_text(self) -> str:
+        return format_program(self.program)
+
+    def cost(self) -> int:
+        """Floating-point operations of one run."""
+        return program_cost(self.program)
+
+    def __repr__(self) -> str:
+        return self.as_text()
+
+    def _repr_html_(self) -> str:
+        return self.program._repr_html_()
+
+
+def jit(
+    fun: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Sequence[str] | None = None,
+    donate_argnums: int | Sequence[int] | None = None,
+    donate_argnames: str | Sequence[str] | None = None,
+) -> Any:
+    """Compile a function: it is traced once per signature and executed from its plan afterwards.
+
+    The signature is the structure, shapes, dtypes and weakness of the arguments, the static arguments by value,
+    and the trace-affecting settings of `fx.config`.
+
+    Args:
+        static_argnums, static_argnames: arguments that stay Python values; they must be hashable.
+        donate_argnums, donate_argnames: arrays given up by the caller; using them afterwards raises.
+
+    Returns:
+        A function with `trace_count`, `last_miss` (why it was traced again), `lower(*args)`, `clear_cache()`.
+        Without `fun`, a decorator. It also decorates methods; `self` must then be a pytree or static.
+
+    Raises:
+        ArgumentError: an argument leaf is no array, or a static one is not hashable.
+        TracerError: Python control flow asks for a value that is not known while tracing.
+
+    >>> import fx
+    >>> fx.jit(lambda x: x + 1)(2.0)
+    Array(3., float32, weak)
+    """
+    if fun is None:
+        return lambda f: jit(
+            f, static_argnums=static_argnums, static_argnames=static_argnames,
+            donate_argnums=donate_argnums, donate_argnames=donate_argnames,
+        )  # fmt: skip
+    if not callable(fun):
+        raise ArgumentError(f"jit takes a function; got {type(fun).__name__}.")
+    jitted = Jitted(fun, static_argnums, static_argnames, donate_argnums, donate_argnames)
+    _all.add(jitted)
+    return jitted
+
+
+_all: weakref.WeakSet[Jitted] = weakref.WeakSet()
+
+
+def clear_caches() -> None:
+    """Forget everything that jit compiled and every structure that bare transformations recorded."""
+    from ..trace import clear_structures
+
+    for jitted in list(_all):
+        jitted.clear_cache()
+    clear_structures()
+
+
+def make_program(fun: Callable[..., Any]) -> Callable[..., Program]:
+    """A function that traces `fun` for its arguments (arrays or ShapeDtype) and returns the Program.
+
+    >>> import fx
+    >>> print(fx.make_program(lambda x: x * 2)(1.0))
+    <lambda>(a: f32[]~) =
+      b: f32[]~ = mul a 2  # <doctest fx.core.transforms.jit.make_program[1]>:1
+      return b
+    """
+
+    @functools.wraps(fun, updated=())
+    def program(*args: Any, **kwargs: Any) -> Program:
+        trace, outputs, _ = _abstract_call(fun, args, kwargs, "make_program")
+        return program_of(trace, outputs, name_of(fun))
+
+    return program
+
+
+def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Shapes and dtypes of the outputs as ShapeDtype leaves; nothing is computed."""
+    _, outputs, out_tree = _abstract_call(fun, args, kwargs, "eval_shape")
+    avals = [x.aval if isinstance(x, Tracer) else aval_of(x) for x in outputs]
+    return out_tree.unflatten([ShapeDtype(a.shape, a.dtype, a.weak) for a in avals])
+
+
+def _abstract_call(fun: Any, args: Any, kwargs: Any, kind: str) -> tuple[Trace, list[Any], Any]:
+    leaves, in_tree = tree.flatten((args, kwargs))
+    traced = [isinstance(x, ShapeDtype) or is_array(x) for x in leaves]
+    names = functools.cache(lambda: leaf_names(fun, args, kwargs))
+    avals, reasons = [], []
+    for i, x in enumerate(leaves):
+        if traced[i]:
+            avals.append(x.aval if isinstance(x, ShapeDtype) else leaf_aval(x, lambda i=i: names()[i], fun, kind))  # type: ignore[misc]
+            reasons.append(Abstract(lambda i=i: f"{names()[i]}, an argument of {kind}"))  # type: ignore[misc]
+    trace = Trace(kind, avals, reasons, fun, current_trace(), True)
+    with trace:
+        tracers = iter(trace.inputs())
+        new_args, new_kwargs = in_tree.unflatten(
+            [next(tracers) if on else x for on, x in zip(traced, leaves, strict=True)]
+        )
+        outputs, out_tree = tree.flatten(fun(*new_args, **new_kwargs))
+    check_outputs(outputs, out_tree, fun, kind)
+    return trace, outputs, out_tree

@@ -1,0 +1,152 @@
+"""From what users write to what primitives take: promotion, weak scalars, and the fast way for the common case."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes, errors
+from ..core.array import Array, as_buffer
+from ..core.errstate import quiet
+from ..core.primitive import Primitive, bind
+from ..core.trace import Tracer, current_trace
+from .families import KINDS, Elementwise
+
+_SCALARS = (bool, int, float, complex)
+
+
+def is_scalar(x: Any) -> bool:
+    """A Python scalar: weak, without a dtype of its own."""
+    return isinstance(x, _SCALARS) and not isinstance(x, np.generic)
+
+
+def as_operand(x: Any) -> Any:
+    """Something a primitive takes: tracers and arrays as they are, anything else converted or refused."""
+    return x if isinstance(x, (Array, np.generic)) or hasattr(x, "aval") else as_buffer(x)
+
+
+def dtype_and_weak(x: Any) -> tuple[Any, bool]:
+    return x.dtype, getattr(x, "weak", False) or (hasattr(x, "aval") and x.aval.weak)
+
+
+def cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    """x in `dtype`: Python scalars directly, arrays through the convert primitive."""
+    if is_scalar(x):
+        try:
+            return dtype.type(x)
+        except (OverflowError, TypeError) as e:
+            raise errors.ArgumentError(f"The Python number {x} does not fit {dtype}.") from e
+    if x.dtype is dtype or x.dtype == dtype:
+        return x
+    from .elementwise import convert
+
+    return convert(x, dtype)
+
+
+def promote(*xs: Any, inexact: bool = False) -> list[Any]:
+    """Operands in their common dtype. Only Python scalars: they stay weak."""
+    operands = [x if is_scalar(x) else as_operand(x) for x in xs]
+    strong: Any = None
+    for x in operands:
+        if not is_scalar(x):
+            d, w = dtype_and_weak(x)
+            strong = (d, w) if strong is None else dtypes.weak_promote(*strong, d, w)
+    if strong is None:
+        return _scalars_alone(operands, inexact)
+    dtype = strong[0]
+    for x in operands:
+        if is_scalar(x):
+            kind = bool if isinstance(x, bool) else int if isinstance(x, int) else type(x)
+            dtype = dtypes.scalar_dtype(complex if kind is complex else float if kind is float else kind, dtype)
+    if inexact:
+        dtype = dtypes.inexact_of(dtype)
+    keep_weak = strong[1] and dtype == strong[0]
+    return [x if keep_weak and is_scalar(x) and _alone(x) == dtype else cast(x, dtype) for x in operands]
+
+
+def _alone(x: Any) -> np.dtype[Any]:
+    return dtypes.scalar_dtype(bool if isinstance(x, bool) else type(x), None)
+
+
+def _scalars_alone(xs: list[Any], inexact: bool) -> list[Any]:
+    kinds = [bool if isinstance(x, bool) else int if isinstance(x, int) else type(x) for x in xs]
+    top = max(kinds, key=_SCALARS.index)
+    if inexact and top in (bool, int):
+        top = float
+    return [top(x) for x in xs]
+
+
+def unary_function(prim: Elementwise, name: str, doc: str, inexact: bool = True) -> Callable[[Any], Any]:
+    """The public function of a unary primitive: converts integers where the operation is inexact."""
+    ufunc = getattr(np, prim.ufunc, None) if prim.ufunc else None
+    kinds = KINDS[prim.kinds].replace("V", "")
+
+    def function(x: Any, /) -> Any:
+        trace = current_trace()
+        if trace is not None:
+            if type(x) is Tracer and x.aval.dtype.kind in kinds:
+                return trace.record(prim, (x,))
+        elif ufunc is not None and type(x) is Array and not x.weak:
+            a = x.buffer
+            if type(a) is np.ndarray and a.dtype.kind in kinds:
+                with quiet():
+                    return Array(ufunc(a))
+        (x,) = promote(x, inexact=inexact)
+        return bind(prim, x)
+
+    return _named(function, name, doc)
+
+
+def binary_function(prim: Elementwise, name: str, doc: str, inexact: bool = False) -> Callable[[Any, Any], Any]:
+    """The public function of a binary primitive, with promotion; also the body of an operator."""
+    ufunc = getattr(np, prim.ufunc, None) if prim.ufunc else None
+    kinds = KINDS[prim.kinds].replace("V", "")
+    ndarray = np.ndarray
+
+    def function(x: Any, y: Any, /) -> Any:
+        trace = current_trace()
+        if trace is None:
+            if ufunc is not None and type(x) is Array and type(y) is Array:
+                a, b = x.buffer, y.buffer
+                if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and not x.weak and not y.weak:
+                    if a.dtype.kind in kinds:
+                        try:
+                            with quiet():
+                                return Array(ufunc(a, b))
+                        except ValueError:
+                            pass  # shapes do not fit: the shape rule says so below
+        elif type(x) is Tracer:
+            dtype = x.aval.dtype
+            if type(y) is Tracer:
+                if y.aval.dtype is dtype and dtype.kind in kinds:
+                    return trace.record(prim, (x, y))
+            elif type(y) is float and dtype.kind == "f" and not x.aval.weak:
+                return trace.record(prim, (x, dtype.type(y)))
+        x, y = promote(x, y, inexact=inexact)
+        return bind(prim, x, y)
+
+    return _named(function, name, doc)
+
+
+def _named(function: Any, name: str, doc: str) -> Any:
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "fx.numpy"
+    function.__doc__ = doc
+    return function
+
+
+def reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """`other op self` as a method."""
+
+    @functools.wraps(function)
+    def method(self: Any, other: Any) -> Any:
+        return function(other, self)
+
+    return method
+
+
+def bind_promoted(prim: Primitive, *xs: Any, inexact: bool = False, **params: Any) -> Any:
+    return bind(prim, *promote(*xs, inexact=inexact), **params)
