@@ -7,6 +7,8 @@ Every class is an `FxError` and also the builtin it resembles, so `except ValueE
 
 from __future__ import annotations
 
+import numpy as np
+
 
 class FxError(Exception):
     """Base of every error that fx raises on purpose."""
@@ -50,6 +52,10 @@ class RuleError(FxError, NotImplementedError):
 
 class NanError(FxError, FloatingPointError):
     """`fx.config(check_nans=True)` met a NaN; names the equation and the user lines."""
+
+
+class LinAlgError(FxError, np.linalg.LinAlgError):
+    """A matrix has no such factorization, or an iteration did not converge; names the matrix of the batch."""
 
 
 class DeviceError(FxError, RuntimeError):
