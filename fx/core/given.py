@@ -26,6 +26,14 @@ spread: Callable[[Any, int, int], Any] = _missing
 """x repeated along a new axis: (x, size, position)."""
 total: Callable[[Any, int], Any] = _missing
 """Sum over one axis."""
+basis: Callable[[Aval], Any] = _missing
+"""The unit vectors of an aval, stacked: (size, *shape)."""
+reshape: Callable[[Any, Any], Any] = _missing
+"""x with another shape."""
+join: Callable[[Any], Any] = _missing
+"""Vectors joined to one, in their common dtype."""
+split: Callable[[Any, Any], Any] = _missing
+"""A vector cut into pieces of given sizes."""
 run_chunks: Callable[..., Any] = _missing
 """vmap in chunks: (call, rows, run, out_axes)."""
 convert: Callable[[Any, Any], Any] = _missing

@@ -105,6 +105,8 @@ class Primitive:
     """Must run even if nobody reads its results, and in order."""
     view = False
     """The result of `impl` may share memory with operand 0."""
+    alias = False
+    """The result is operand 0 itself."""
     calls = False
     """Has Programs among its params (jit, checkpoint, scan, cond...)."""
     collective = False

@@ -314,7 +314,10 @@ def _has_program(value: Any) -> bool:
 def _param(value: Any) -> str:
     if isinstance(value, np.dtype):
         return dtype_name(value)
-    if isinstance(value, tuple):
+    title = getattr(value, "title", None)
+    if isinstance(title, str):
+        return title
+    if type(value) is tuple:
         return f"({','.join(map(_param, value))})"
     name = getattr(value, "__name__", None)
     return name if name and not isinstance(value, type) else str(value)

@@ -148,13 +148,16 @@ def _saved(full: Program, residuals: Sequence[Any], policy: Any) -> list[Var]:
     needed: set[Any] = set(residuals)
     saved = []
     for eqn in reversed(full.equations):
-        if needed.isdisjoint(eqn.outputs):
+        if eqn.primitive.alias and policy(eqn) and not needed.isdisjoint((*eqn.inputs, *eqn.outputs)):
+            saved += [v for v in eqn.inputs if type(v) is Var]  # the same value, also for rules that use it unnamed
+            needed.difference_update(eqn.inputs)
+        elif needed.isdisjoint(eqn.outputs):
             continue
-        if policy(eqn):
+        elif policy(eqn):
             saved += [v for v in eqn.outputs if v in needed]
         else:
             needed.update(v for v in eqn.inputs if type(v) is Var)
-    return saved[::-1]
+    return list(dict.fromkeys(saved[::-1]))
 
 
 def _live(program: Program, outputs: Sequence[Any], name: str) -> Program:

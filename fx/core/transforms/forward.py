@@ -10,8 +10,9 @@ from typing import Any
 
 from .. import given
 from ..avals import Aval
+from ..config import settings
 from ..primitive import Zero
-from ..program import Program, closed_program
+from ..program import Program, check, closed_program
 from ..trace import Literal, Trace, Tracer, recording
 
 
@@ -55,6 +56,8 @@ def rewrite(kind: str, avals: Sequence[Aval], body: Callable[..., Sequence[Any]]
     with trace, recording(trace):
         outputs = body(trace, *trace.inputs())
         program, consts = closed_program(trace, outputs, name)
+    if settings().check_programs:
+        check(program)
     if not consts:
         return program
     if any(isinstance(c, Tracer) for c in consts):

@@ -169,7 +169,7 @@ def _leaf_name(fun: Any, chosen: Selected, in_tree: Any, i: int) -> str:
     path = in_tree.paths()[i]
     if chosen.single:
         return _argument(fun, chosen, 0) + tree.keystr(path)
-    return _argument(fun, chosen, path[0].index) + tree.keystr(path[1:])
+    return _argument(fun, chosen, path[0].idx) + tree.keystr(path[1:])
 
 
 def _argument(fun: Any, chosen: Selected, n: int) -> str:
@@ -212,7 +212,7 @@ def _traced(kind: str, fun: Any, primals: Sequence[Any], has_aux: bool) -> Any:
 
 def _path_name(fun: Any, in_tree: Any, i: int) -> str:
     path = in_tree.paths()[i]
-    return _arg_name(fun, path[0].index) + tree.keystr(path[1:])
+    return _arg_name(fun, path[0].idx) + tree.keystr(path[1:])
 
 
 class _Traced:
