@@ -311,6 +311,7 @@ floor = unary("floor", ufunc="floor", jvp=_flat, kinds="floating")
 ceil = unary("ceil", ufunc="ceil", jvp=_flat, kinds="floating")
 trunc = unary("trunc", ufunc="trunc", jvp=_flat, kinds="floating")
 round_even = unary("round", ufunc="rint", jvp=_flat, kinds="floating")
+gcd = binary("gcd", ufunc="gcd", kinds="integer", jvp=(_flat, _flat))
 nextafter = binary("nextafter", ufunc="nextafter", kinds="floating", jvp=(_flat, _flat))
 copysign = binary(
     "copysign",

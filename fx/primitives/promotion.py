@@ -64,7 +64,12 @@ def promote(*xs: Any, inexact: bool = False) -> list[Any]:
     if inexact:
         dtype = dtypes.inexact_of(dtype)
     keep_weak = strong[1] and dtype == strong[0]
+    if keep_weak:
+        operands = [_KIND[dtype.kind](x) if is_scalar(x) and dtype.kind in _KIND else x for x in operands]
     return [x if keep_weak and is_scalar(x) and _alone(x) == dtype else cast(x, dtype) for x in operands]
+
+
+_KIND = {"b": bool, "i": int, "f": float, "c": complex}
 
 
 def _alone(x: Any) -> np.dtype[Any]:

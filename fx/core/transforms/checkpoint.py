@@ -142,22 +142,22 @@ def _split_region(program: Program, active: Any, policy: Any) -> Any:
 
 
 def _saved(full: Program, residuals: Sequence[Any], policy: Any) -> list[Var]:
-    """The variables that the policy keeps, as far as the residuals are computed from them."""
+    """The variables that the policy keeps, as far as the residuals are computed from them.
+
+    Keeping a named value keeps the value under all its names: a rule may use it unnamed.
+    """
     if policy is None:
         return []
+    kept = {v for e in full.equations if policy(e) for v in (e.inputs if e.primitive.alias else e.outputs)}
     needed: set[Any] = set(residuals)
     saved = []
     for eqn in reversed(full.equations):
-        if eqn.primitive.alias and policy(eqn) and not needed.isdisjoint((*eqn.inputs, *eqn.outputs)):
-            saved += [v for v in eqn.inputs if type(v) is Var]  # the same value, also for rules that use it unnamed
-            needed.difference_update(eqn.inputs)
-        elif needed.isdisjoint(eqn.outputs):
-            continue
-        elif policy(eqn):
-            saved += [v for v in eqn.outputs if v in needed]
-        else:
+        for v in eqn.outputs:
+            if v in needed and v in kept:
+                saved.append(v)
+        if any(v in needed and v not in kept for v in eqn.outputs):
             needed.update(v for v in eqn.inputs if type(v) is Var)
-    return list(dict.fromkeys(saved[::-1]))
+    return saved[::-1]
 
 
 def _live(program: Program, outputs: Sequence[Any], name: str) -> Program:
