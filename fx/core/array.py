@@ -227,10 +227,16 @@ def aval_of(x: Any) -> Aval:
     return Aval(tuple(np.shape(as_buffer(x))), as_buffer(x).dtype)
 
 
+_PLAIN = frozenset(np.dtype(n).type for n in ("float32", "float64", "int32", "int64", "bool"))
+
+
 def as_buffer(x: Any, what: str = "an array") -> Any:
     """A NumPy or CuPy buffer for anything fx takes as an array, without a copy where possible."""
-    if type(x) is Array:
+    t = type(x)
+    if t is Array:
         return x.buffer
+    if t in _PLAIN:
+        return x
     if isinstance(x, Array):
         return _ask(x, what)
     if isinstance(x, np.generic) or is_buffer(x):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from .errors import ArgumentError, lines
 
@@ -30,6 +33,11 @@ class Settings:
     check_nans: bool = _option(False, _BOOL, "name the first equation that makes a NaN", traced=False)
     check_programs: bool = _option(False, _BOOL, "check every Program a transformation makes", traced=False)
     disable_jit: bool = _option(False, _BOOL, "run jitted functions as plain Python", traced=True)
+
+    @cached_property
+    def float_dtype(self) -> np.dtype[Any]:
+        """`default_float` as a dtype."""
+        return np.dtype(self.default_float)
 
 
 def _parse(name: str, text: str, choices: tuple[Any, ...]) -> Any:

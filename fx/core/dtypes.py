@@ -55,7 +55,7 @@ def is_integer(dtype: DType) -> bool:
 
 
 def default_float() -> DType:
-    return np.dtype(settings().default_float)
+    return settings().float_dtype
 
 
 def default_complex() -> DType:
@@ -86,6 +86,7 @@ def canonical(dtype: Any) -> DType:
     return found
 
 
+_ALONE = {bool: lambda: bool_, int: lambda: int64, float: default_float, complex: default_complex}
 _RANK = {bool: 0, int: 1, float: 2, complex: 3}
 _KIND_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
 
@@ -93,7 +94,7 @@ _KIND_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
 def scalar_dtype(kind: type, partner: DType | None) -> DType:
     """dtype of a Python scalar that meets an array of dtype `partner` (None: stands alone)."""
     if partner is None:
-        return (bool_, int64, default_float(), default_complex())[_RANK[kind]]
+        return _ALONE[kind]()
     rank, other = _RANK[kind], _KIND_RANK[partner.kind]
     if rank <= other:
         return partner

@@ -8,20 +8,22 @@ import sys
 from types import CodeType, FrameType
 
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_internal: dict[str, bool] = {}
 
 
-def is_internal(filename: str) -> bool:
-    """Whether a file belongs to fx itself."""
-    known = _internal.get(filename)
-    if known is None:
-        known = _internal[filename] = filename.startswith((_HOME, "<fx"))
-    return known
+class _Files(dict[str, bool]):
+    """Whether a file belongs to fx itself, by name; found out once per file."""
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = filename.startswith((_HOME, "<fx"))
+        return self[filename]
+
+
+internal_files = _Files()
 
 
 def user_frame(frame: FrameType) -> FrameType:
     """The nearest frame outside fx, or the outermost one."""
-    while is_internal(frame.f_code.co_filename):
+    while internal_files[frame.f_code.co_filename]:
         if frame.f_back is None:
             return frame
         frame = frame.f_back

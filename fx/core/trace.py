@@ -23,12 +23,12 @@ from .avals import Aval
 from .devices import HOST, common_backend, is_buffer
 from .errstate import quiet
 from .primitive import Primitive, params_key
-from .source import Source, describe, is_internal
+from .source import Source, describe, internal_files
 
 _current: ContextVar[Any] = ContextVar("fx_trace", default=None)
 current_trace = _current.get
 _getframe = sys._getframe
-_internal = is_internal.__globals__["_internal"]
+_internal = internal_files.__getitem__
 
 
 class Literal:
@@ -103,7 +103,7 @@ class Node:
 
 _roots: dict[Any, Node] = {}
 _node_count = [0]
-_NODE_LIMIT = 400_000
+_NODE_LIMIT = 100_000
 
 
 def clear_structures() -> None:
@@ -229,7 +229,7 @@ class Trace:
         source = self.source
         if source is None:
             frame = _getframe(1)
-            while _internal.get(frame.f_code.co_filename, True) and is_internal(frame.f_code.co_filename):
+            while _internal(frame.f_code.co_filename):
                 if frame.f_back is None:
                     break
                 frame = frame.f_back
@@ -280,25 +280,24 @@ class Trace:
         if known is not None:
             return known
         t = type(x)
+        if t is float:
+            dtype = dtypes.default_float()
+            return self._scalar(dtype.type(x), Aval((), dtype, True))
+        aval = _SCALAR_AVALS.get(t)
+        if aval is not None:
+            return self._scalar(x, aval)
         if t is Tracer:
             self._check_encloses(x)
             aval = x.aval
         elif t is Array:
             aval = x.aval
         elif t is Literal:
-            if self.by_value or not x.aval.inexact:
-                return x
-            aval, x = x.aval, x.value
+            return x if self.by_value or not x.aval.inexact else self._constant(x.value, x.aval)
         elif isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic):
-            aval = scalar_aval(x)
-            x = scalar_buffer(x)
-            if self.by_value or not aval.inexact:
-                return Literal(x, aval)
+            return self._scalar(scalar_buffer(x), scalar_aval(x))
         elif isinstance(x, np.generic):
             x = as_buffer(x)
-            aval = Aval((), x.dtype)
-            if self.by_value or not aval.inexact:
-                return Literal(x, aval)
+            return self._scalar(x, Aval((), x.dtype))
         else:
             x, original = as_buffer(x), x
             aval = Aval(tuple(x.shape), x.dtype)
@@ -306,10 +305,19 @@ class Trace:
                 known = self.const_ids.get(id(x))
                 if known is not None:
                     return known
+        return self._constant(x, aval)
+
+    def _scalar(self, value: Any, aval: Aval) -> Any:
+        """Scalars are literals; floating-point ones inputs where the structure should not depend on them."""
+        if self.by_value or not aval.inexact:
+            return Literal(value, aval)
+        return self._constant(value, aval)
+
+    def _constant(self, value: Any, aval: Aval) -> Aval:
         index = self.count
-        self.count += 1
-        self.slots.append(x)
-        self.const_ids[id(x)] = index
+        self.count = index + 1
+        self.slots.append(value)
+        self.const_ids[id(value)] = index
         self.const_indices.append(index)
         return aval
 
@@ -436,6 +444,7 @@ class Trace:
         self.live = False
 
 
+_SCALAR_AVALS = {np.dtype(n).type: Aval((), np.dtype(n)) for n in ("float32", "float64", "int32", "int64", "bool")}
 _NO_VALUE = Abstract(lambda: "an input that only a transformation sees")
 
 

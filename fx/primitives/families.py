@@ -6,6 +6,7 @@ their jvp rule applied to the cotangent (a diagonal Jacobian is its own transpos
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,6 +70,16 @@ def accept(name: str, dtype: np.dtype[Any], kinds: str) -> None:
         raise errors.DTypeError(f"{name} does not take {dtype} ({kinds} dtypes only).")
 
 
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "true_divide": operator.truediv,
+    "negative": operator.neg,
+}
+"""Python's operators do the same as these ufuncs and are ten times as fast on NumPy scalars."""
+
+
 class Elementwise(Primitive):
     """An operation on corresponding elements, with NumPy's broadcasting."""
 
@@ -98,6 +109,8 @@ class Elementwise(Primitive):
 
     def kernel(self, xp: Any, params: dict[str, Any]) -> Callable[..., Any]:
         if self.ufunc is not None and not params:
+            if xp is np and self.ufunc in _OPERATORS:
+                return _OPERATORS[self.ufunc]
             return getattr(xp, self.ufunc)  # type: ignore[no-any-return]
         return super().kernel(xp, params)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.array import Array, as_buffer
-from ..core.errstate import quiet
+from ..core.dtypes import default_float
+from ..core.errstate import restore, silence
 from ..core.primitive import Primitive, bind
 from ..core.trace import Tracer, current_trace
 from .families import KINDS, Elementwise
@@ -97,8 +98,11 @@ def unary_function(prim: Elementwise, name: str, doc: str, inexact: bool = True)
         elif ufunc is not None and type(x) is Array and not x.weak:
             a = x.buffer
             if type(a) is np.ndarray and a.dtype.kind in kinds:
-                with quiet():
+                token = silence()
+                try:
                     return Array(ufunc(a))
+                finally:
+                    restore(token)
         (x,) = promote(x, inexact=inexact)
         return bind(prim, x)
 
@@ -107,7 +111,7 @@ def unary_function(prim: Elementwise, name: str, doc: str, inexact: bool = True)
 
 def binary_function(prim: Elementwise, name: str, doc: str, inexact: bool = False) -> Callable[[Any, Any], Any]:
     """The public function of a binary primitive, with promotion; also the body of an operator."""
-    ufunc = getattr(np, prim.ufunc, None) if prim.ufunc else None
+    ufunc = prim.kernel(np, {}) if prim.ufunc else None
     kinds = KINDS[prim.kinds].replace("V", "")
     ndarray = np.ndarray
 
@@ -118,18 +122,25 @@ def binary_function(prim: Elementwise, name: str, doc: str, inexact: bool = Fals
                 a, b = x.buffer, y.buffer
                 if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and not x.weak and not y.weak:
                     if a.dtype.kind in kinds:
+                        token = silence()
                         try:
-                            with quiet():
-                                return Array(ufunc(a, b))
+                            return Array(ufunc(a, b))
                         except ValueError:
                             pass  # shapes do not fit: the shape rule says so below
+                        finally:
+                            restore(token)
         elif type(x) is Tracer:
             dtype = x.aval.dtype
             if type(y) is Tracer:
                 if y.aval.dtype is dtype and dtype.kind in kinds:
                     return trace.record(prim, (x, y))
-            elif type(y) is float and dtype.kind == "f" and not x.aval.weak:
-                return trace.record(prim, (x, dtype.type(y)))
+            elif type(y) is float and dtype.kind == "f":
+                if not x.aval.weak:
+                    return trace.record(prim, (x, dtype.type(y)))
+                if dtype is default_float():
+                    return trace.record(prim, (x, y))
+        elif type(y) is Tracer and type(x) is float and y.aval.dtype.kind == "f" and not y.aval.weak:
+            return trace.record(prim, (y.aval.dtype.type(x), y))
         x, y = promote(x, y, inexact=inexact)
         return bind(prim, x, y)
 

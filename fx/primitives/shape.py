@@ -109,6 +109,26 @@ class Broadcast(Structural):
             middle[a] = x.shape[i]
         return xp.broadcast_to(xp.reshape(x, middle), shape)
 
+    def kernel(self, xp: Any, params: dict[str, Any]) -> Any:
+        """Small results are written out: NumPy takes longer to make the view than to copy."""
+        shape, axes = params["shape"], params["axes"]
+        if xp is not np or not shape or math.prod(shape) > 4096:
+            return super().kernel(xp, params)
+        trailing = axes == tuple(range(len(shape) - len(axes), len(shape)))
+
+        def kernel(x: Any) -> Any:
+            out = np.empty(shape, x.dtype)
+            if trailing:
+                out[...] = x
+            else:
+                middle = [1] * len(shape)
+                for i, a in enumerate(axes):
+                    middle[a] = x.shape[i]
+                out[...] = x.reshape(middle)
+            return out
+
+        return kernel
+
     def shape(self, x: Aval, *, shape: tuple[int, ...], axes: tuple[int, ...]) -> Aval:
         fits = len(axes) == x.ndim and all(x.shape[i] in (1, shape[a]) for i, a in enumerate(axes))
         if not fits or any(d < 0 for d in shape):

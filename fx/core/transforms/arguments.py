@@ -145,6 +145,17 @@ def leaf_aval(x: Any, name: Callable[[], str], fun: Any, what: str) -> Aval:
     return aval_of(x)
 
 
+def leaf_avals(leaves: Sequence[Any], name: Callable[[int], str], fun: Any, what: str) -> list[Aval]:
+    """The avals of argument leaves; `name(i)` is asked only for an error."""
+    avals = []
+    for i, x in enumerate(leaves):
+        if type(x) is Array:
+            avals.append(x.aval)
+        else:
+            avals.append(leaf_aval(x, lambda i=i: name(i), fun, what))  # type: ignore[misc]
+    return avals
+
+
 def traced_call(
     kind: str, fun: Any, call: Callable[[list[Any]], Any], avals: Sequence[Aval], values: Sequence[Any] = (),
     by_value: bool | None = None,

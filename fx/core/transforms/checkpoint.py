@@ -15,9 +15,10 @@ from typing import Any
 
 from .. import tree
 from ..avals import Aval
+from ..config import settings
 from ..errors import ArgumentError
 from ..primitive import Unknown
-from ..program import Equation, Program, Var, closed_program, prune
+from ..program import Equation, Program, Var, check, closed_program, prune
 from ..trace import Trace, current_trace
 from .arguments import check_outputs, is_array, leaf_aval, leaf_names, name_of
 from .call import Call, scatter_cts
@@ -177,11 +178,20 @@ def _recomputing(full: Program, residuals: Sequence[Any], saved: Sequence[Var], 
         equations.append(Equation(eqn.primitive, eqn.inputs, eqn.params, outputs, eqn.source))
         needed.update(v for v in eqn.inputs if type(v) is Var and v not in have)
     split = len(linear.inputs) - len(residuals)
-    stands_for: dict[Any, Any] = dict(zip(linear.inputs[split:], residuals, strict=True))
-    tail = [
-        Equation(e.primitive, tuple(stands_for.get(v, v) for v in e.inputs), e.params, e.outputs, e.source)
-        for e in linear.equations
-    ]
-    outputs = [stands_for.get(v, v) for v in linear.outputs]
-    inputs = [*linear.inputs[:split], *full.inputs, *saved]
-    return Program(inputs, (), equations[::-1] + tail, outputs, f"again_{full.name}")
+    tangents = [Var(v.aval) for v in linear.inputs[:split]]
+    tail, outputs = _over(linear, [*tangents, *residuals])
+    inputs = [*tangents, *full.inputs, *saved]
+    again = Program(inputs, (), equations[::-1] + tail, outputs, f"again_{full.name}")
+    return check(again) if settings().check_programs else again
+
+
+def _over(program: Program, inputs: Sequence[Any]) -> tuple[list[Equation], list[Any]]:
+    """Equations and outputs of a Program over other inputs, with new Vars: Programs of one structure share theirs."""
+    stands_for: dict[Any, Any] = dict(zip(program.inputs, inputs, strict=True))
+    equations = []
+    for e in program.equations:
+        ins = tuple(stands_for.get(v, v) for v in e.inputs)
+        stands_for.update((v, Var(v.aval)) for v in e.outputs)
+        outs = tuple(stands_for[v] for v in e.outputs)
+        equations.append(Equation(e.primitive, ins, e.params, outs, e.source))
+    return equations, [stands_for.get(v, v) for v in program.outputs]

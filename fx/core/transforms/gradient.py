@@ -19,8 +19,10 @@ from ..source import describe
 from ..trace import Trace, Tracer
 from .arguments import (
     Selected,
+    argument_name,
     check_outputs,
     leaf_aval,
+    leaf_avals,
     name_of,
     require_inexact,
     traced_call,
@@ -85,10 +87,7 @@ def value_and_grad(
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         chosen = Selected(fun, args, kwargs, argnums, argnames)
         leaves, in_tree = tree.flatten(chosen.tree)
-        avals = [
-            leaf_aval(x, lambda i=i: _leaf_name(fun, chosen, in_tree, i), fun, "grad")  # type: ignore[misc]
-            for i, x in enumerate(leaves)
-        ]
+        avals = leaf_avals(leaves, lambda i: _leaf_name(fun, chosen, in_tree, i), fun, "grad")
         for i, a in enumerate(avals):
             if a.dtype.kind != "f":
                 require_inexact(a, _leaf_name(fun, chosen, in_tree, i), "grad", fun, holomorphic, allow_int)
@@ -136,6 +135,8 @@ def _split_aux(outputs: list[Any], out_tree: Any, has_aux: bool, fun: Any) -> tu
 
 def _check_scalar(value: Any, fun: Any, holomorphic: bool) -> None:
     aval = value.aval if type(value) is Tracer else leaf_aval(value, lambda: "the output", fun, "grad")
+    if aval.shape == () and aval.dtype.kind == "f" and not holomorphic:
+        return
     source = describe(value.source) if type(value) is Tracer else None
     if aval.shape != ():
         raise ShapeError(
@@ -174,13 +175,7 @@ def _leaf_name(fun: Any, chosen: Selected, in_tree: Any, i: int) -> str:
 
 def _argument(fun: Any, chosen: Selected, n: int) -> str:
     from_names = n - len(chosen.nums)
-    return chosen.names[from_names] if from_names >= 0 else _arg_name(fun, chosen.nums[n])
-
-
-def _arg_name(fun: Any, position: int) -> str:
-    from .arguments import argument_name
-
-    return argument_name(fun, position)
+    return chosen.names[from_names] if from_names >= 0 else argument_name(fun, chosen.nums[n])
 
 
 # vjp, jvp, linearize
@@ -188,10 +183,7 @@ def _arg_name(fun: Any, position: int) -> str:
 
 def _traced(kind: str, fun: Any, primals: Sequence[Any], has_aux: bool) -> Any:
     leaves, in_tree = tree.flatten(tuple(primals))
-    avals = [
-        leaf_aval(x, lambda i=i: _path_name(fun, in_tree, i), fun, kind)  # type: ignore[misc]
-        for i, x in enumerate(leaves)
-    ]
+    avals = leaf_avals(leaves, lambda i: _path_name(fun, in_tree, i), fun, kind)
     trace, outputs, out_tree = traced_call(
         kind, fun, lambda tracers: fun(*in_tree.unflatten(tracers)), avals, leaves
     )
@@ -212,7 +204,7 @@ def _traced(kind: str, fun: Any, primals: Sequence[Any], has_aux: bool) -> Any:
 
 def _path_name(fun: Any, in_tree: Any, i: int) -> str:
     path = in_tree.paths()[i]
-    return _arg_name(fun, path[0].idx) + tree.keystr(path[1:])
+    return argument_name(fun, path[0].idx) + tree.keystr(path[1:])
 
 
 class _Traced:
