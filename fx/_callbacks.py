@@ -59,7 +59,9 @@ def pure_callback(
         RuleError: under derivatives; wrap it with `fx.custom_jvp` or `fx.custom_vjp`.
     """
     if vmap_method not in ("sequential", "expand_dims"):
-        raise ArgumentError(f"pure_callback: vmap_method={vmap_method!r}; choose 'sequential' or 'expand_dims'.")
+        raise ArgumentError(
+            f"pure_callback: vmap_method={vmap_method!r}; choose 'sequential' or 'expand_dims'."
+        )
     leaves, in_tree = tree.flatten((args, kwargs))
     declared, out_tree = tree.flatten(result_shape_dtypes)
     for x in declared:

@@ -8,8 +8,7 @@ import numpy as np
 
 from .core import tree
 from .core.array import Array
-from .core.devices import current_device, move
-from .core.devices import device as find_device
+from .core.devices import current_device, device as find_device, move
 from .primitives.promotion import as_operand
 
 

@@ -55,7 +55,9 @@ def print(fmt: str, *args: Any, **kwargs: Any) -> None:
     x = 1.0
     """
     if not isinstance(fmt, str):
-        raise ArgumentError(lines("debug.print takes a format string first.", 'Write fx.debug.print("x = {}", x).'))
+        raise ArgumentError(
+            lines("debug.print takes a format string first.", 'Write fx.debug.print("x = {}", x).')
+        )
     _check_fields(fmt, args, kwargs)
     callback(_Print(fmt), *args, **kwargs)
 

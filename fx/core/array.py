@@ -105,9 +105,7 @@ class Array:
     def _item(self, use: str) -> Any:
         value = concrete(self, use)
         if value.size != 1:
-            raise errors.ShapeError(
-                f"{use} needs an array of one element; this one has shape {self.shape}."
-            )
+            raise errors.ShapeError(f"{use} needs an array of one element; this one has shape {self.shape}.")
         return value.item()
 
     def tolist(self) -> Any:
@@ -218,8 +216,8 @@ def scalar_aval(x: Any) -> Aval:
 
 def aval_of(x: Any) -> Aval:
     """The aval of anything fx takes as an array; ArgumentError for the rest."""
-    if isinstance(x, Array) or type(x).__name__ == "Literal":
-        return x.aval
+    if isinstance(x, Array) or hasattr(x, "aval"):
+        return x.aval  # type: ignore[no-any-return]
     if isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic):
         return scalar_aval(x)
     if is_buffer(x):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .errors import DeviceError, lines
 
 
-class Device(NamedTuple):
+@dataclass(frozen=True)
+class Device:
     """A place for arrays: platform `cpu` or `gpu`, and its number."""
 
     platform: str
@@ -97,7 +100,7 @@ def platform(name: str) -> Backend:
 def device(spec: Any) -> Device:
     """A device from `'cpu'`, `'gpu'`, `'gpu:1'` or a Device; DeviceError says what is missing."""
     if isinstance(spec, Device):
-        name, index = spec
+        name, index = spec.platform, spec.index
     else:
         name, _, number = str(spec).partition(":")
         if number and not number.isdecimal():
@@ -115,14 +118,12 @@ def devices(name: str | None = None) -> list[Device]:
     if name is not None:
         return platform(name).devices()
     found = list(HOST.devices())
-    try:
+    with contextlib.suppress(DeviceError):
         found += platform("gpu").devices()
-    except DeviceError:
-        pass
     return found
 
 
-class default_device:  # noqa: N801
+class default_device:
     """`with fx.default_device("gpu"):` new arrays are made there (thread- and task-local)."""
 
     def __init__(self, spec: Any):

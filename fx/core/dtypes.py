@@ -17,6 +17,7 @@ from .config import settings
 from .errors import DTypeError, lines
 
 DType = np.dtype[Any]
+_KNOWN = frozenset(map(np.dtype, "?bhilqBHILQefdFD"))
 
 bool_ = np.dtype("bool")
 int8, int16, int32, int64 = (np.dtype(f"int{n}") for n in (8, 16, 32, 64))
@@ -30,7 +31,8 @@ def bfloat16() -> DType:
     """bfloat16 from ml_dtypes, imported when first asked for."""
     import ml_dtypes
 
-    return np.dtype(ml_dtypes.bfloat16)
+    found: DType = np.dtype(ml_dtypes.bfloat16)
+    return found
 
 
 def is_bfloat16(dtype: DType) -> bool:
@@ -64,9 +66,8 @@ def default_complex() -> DType:
 
 def canonical(dtype: Any) -> DType:
     """A dtype from anything that names one, in native byte order; DTypeError if fx has no such arrays."""
-    if type(dtype) is np.dtype and dtype.isnative and dtype.kind in "fiubc" and dtype.itemsize <= 16:
-        if dtype.itemsize != 16 or dtype.kind == "c":
-            return dtype
+    if isinstance(dtype, np.dtype) and dtype in _KNOWN:
+        return dtype
     if dtype is float:
         return default_float()
     if dtype is complex:
@@ -74,15 +75,19 @@ def canonical(dtype: Any) -> DType:
     if isinstance(dtype, str) and dtype == "bfloat16":
         return bfloat16()
     try:
-        found = np.dtype(dtype).newbyteorder("=")
+        found: DType = np.dtype(dtype).newbyteorder("=")
     except TypeError as e:
-        raise DTypeError(lines(f"{dtype!r} is not a dtype.", "Write for example fx.float32 or 'int64'.")) from e
+        raise DTypeError(
+            lines(f"{dtype!r} is not a dtype.", "Write for example fx.float32 or 'int64'.")
+        ) from e
     if found.kind not in "fiubc" and not is_inexact(found):
         raise DTypeError(
             lines(f"fx has no arrays of dtype {found}.", "It has bool, integers, floats and complex numbers.")
         )
     if found.itemsize > (16 if found.kind == "c" else 8):
-        raise DTypeError(lines(f"fx has no arrays of dtype {found}.", "The widest are float64 and complex128."))
+        raise DTypeError(
+            lines(f"fx has no arrays of dtype {found}.", "The widest are float64 and complex128.")
+        )
     return found
 
 

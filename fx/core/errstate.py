@@ -16,7 +16,7 @@ restore: Callable[[Any], None]
 
 try:  # np.errstate costs a microsecond; its context variable, where NumPy has it, a fifth of that
     from numpy._core._ufunc_config import _extobj_contextvar as _state  # type: ignore[attr-defined]
-    from numpy._core.umath import _make_extobj  # type: ignore[attr-defined]
+    from numpy._core.umath import _make_extobj
 
     silence = functools.partial(_state.set, _make_extobj(all="ignore"))
     restore = _state.reset
@@ -31,7 +31,7 @@ except ImportError:  # pragma: no cover - another NumPy
         token.__exit__(None, None, None)
 
 
-class quiet:  # noqa: N801
+class quiet:
     """`with quiet():` no floating-point warnings inside."""
 
     __slots__ = ("token",)

@@ -86,7 +86,7 @@ def _steps(program: Program, xp: Any, registers: dict[Any, int]) -> list[tuple[A
         for v in eqn.inputs:
             last[v] = n
     kept = set(program.outputs) | set(program.inputs) | {v for v, _ in program.consts}
-    steps = []
+    steps: list[tuple[Any, ...]] = []
     for n, eqn in enumerate(program.equations):
         for v in eqn.outputs:
             registers[v] = len(registers)
@@ -129,7 +129,11 @@ def _aliases(program: Program) -> list[tuple[int, int | None]]:
 
 
 def _place(xp: Any, value: Any) -> Any:
-    return value if xp is np or not isinstance(value, (np.generic, bool, int, float, complex)) else xp.asarray(value)
+    return (
+        value
+        if xp is np or not isinstance(value, (np.generic, bool, int, float, complex))
+        else xp.asarray(value)
+    )
 
 
 def _buffer(value: Any) -> Any:

@@ -16,8 +16,8 @@ Reverse mode is not a duty: it is jvp plus transpose. Call-like primitives overr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import errors
 from .avals import Aval
@@ -112,18 +112,29 @@ class Primitive:
     collective = False
     """Its batch rule is asked whenever the mapped axis has the name in `params["axis_name"]`."""
 
-    def impl(self, xp: Any, *operands: Any, **params: Any) -> Any:
-        raise NotImplementedError(f"{self.name}.impl")
+    if TYPE_CHECKING:  # each primitive names its own operands and params
+        impl: Callable[..., Any]
+        shape: Callable[..., Any]
+        push: Callable[..., Any]
+        linearize: Callable[..., Any]
+        cost: Callable[..., int]
+    else:
 
-    def shape(self, *avals: Aval, **params: Any) -> Any:
-        raise NotImplementedError(f"{self.name}.shape")
+        def push(self, primals, tangents, **params):
+            """Result(s) and tangent(s); derived from jvp. Call-like primitives do both in one call."""
+            out = bind(self, *primals, **params)
+            return out, self.jvp([getattr(x, "scalar", x) for x in primals], out, tangents, **params)
+
+        def linearize(self, primals, tangents, **params):
+            """The same where the tangents belong to a linear trace; call-like primitives override it."""
+            return self.push(primals, tangents, **params)
+
+        def cost(self, *avals, **params):
+            return 0
 
     jvp: Any = absent("not defined by the primitive")
     transpose: Any = absent("it is not linear in any operand")
     batch: Any = absent("not defined by the primitive")
-
-    def cost(self, *avals: Aval, **params: Any) -> int:
-        return 0
 
     def samples(self, rng: Any) -> Iterable[Sample]:
         return ()
@@ -134,15 +145,6 @@ class Primitive:
         if not params:
             return lambda *operands: impl(xp, *operands)
         return lambda *operands: impl(xp, *operands, **params)
-
-    def push(self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        """Result(s) and tangent(s); derived from jvp. Call-like primitives do both in one call."""
-        out = bind(self, *primals, **params)
-        return out, self.jvp([getattr(x, "scalar", x) for x in primals], out, tangents, **params)
-
-    def linearize(self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        """The same where the tangents belong to a linear trace; call-like primitives override it."""
-        return self.push(primals, tangents, **params)
 
     def __call__(self, *operands: Any, **params: Any) -> Any:
         return bind(self, *operands, **params)

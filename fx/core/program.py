@@ -125,7 +125,9 @@ def program_of(trace: Trace, outputs: Sequence[Any], name: str | None = None) ->
     )
 
 
-def closed_program(trace: Trace, outputs: Sequence[Any], name: str | None = None) -> tuple[Program, list[Any]]:
+def closed_program(
+    trace: Trace, outputs: Sequence[Any], name: str | None = None
+) -> tuple[Program, list[Any]]:
     """The recorded Program with its constants as trailing inputs, and their values.
 
     The Program is one object for one structure, so it may serve as a static parameter and in cache keys.
@@ -149,7 +151,9 @@ def _build(trace: Trace, refs: tuple[Any, ...], name: str) -> tuple[Program, tup
     live = []
     for node in reversed(trace.path):
         prim = node.primitive
-        if prim is not None and (effectful(prim, node.params) or any(i in needed for i in range(node.first, node.after))):
+        if prim is not None and (
+            effectful(prim, node.params) or any(i in needed for i in range(node.first, node.after))
+        ):
             live.append(node)
             needed.update(r for r in node.inputs if type(r) is int)
     env: dict[int, Var] = {i: Var(a) for i, a in enumerate(trace.avals)}
@@ -352,10 +356,10 @@ def check(program: Program) -> Program:
         _require(v not in seen, f"{what} is defined twice", program)
         seen.add(v)
 
-    for v in program.inputs:
-        define(v, "an input")
-    for v, _ in program.consts:
-        define(v, "a const")
+    for var in program.inputs:
+        define(var, "an input")
+    for var, _ in program.consts:
+        define(var, "a const")
     for eqn in program.equations:
         for v in eqn.inputs:
             _require(type(v) is Literal or v in seen, f"{eqn!r} reads an undefined variable", program)
@@ -365,8 +369,8 @@ def check(program: Program) -> Program:
         avals = tuple(out) if eqn.primitive.multiple else (out,)
         found = tuple(v.aval for v in eqn.outputs)
         _require(avals == found, f"{eqn!r}: shape rule gives {avals}, the equation has {found}", program)
-        for v in eqn.outputs:
-            define(v, "an output")
+        for var in eqn.outputs:
+            define(var, "an output")
     for v in program.outputs:
         _require(type(v) is Literal or v in seen, "an output of the program is undefined", program)
     return program

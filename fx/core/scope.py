@@ -8,7 +8,7 @@ from .errors import ArgumentError
 from .trace import current_trace
 
 
-class named_scope:  # noqa: N801
+class named_scope:
     """`with fx.named_scope("encoder"):` labels what is recorded inside; scopes nest as `encoder/layer0`."""
 
     def __init__(self, name: str):

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from . import array as array_module
-from . import dtypes, errors, primitive
+from . import array as array_module, dtypes, errors, primitive
 from .array import Array, as_buffer, aval_of, scalar_aval, scalar_buffer
 from .avals import Aval
-from .devices import HOST, common_backend, is_buffer
+from .devices import HOST, backend_of, common_backend, is_buffer
 from .errstate import quiet
 from .primitive import Primitive, params_key
 from .source import Source, describe, internal_files
@@ -116,7 +115,7 @@ class Tracer(Array):
     """A variable of a trace in progress, with the ordinary array operators."""
 
     __slots__ = ("aval", "index", "trace")
-    aval: Aval  # type: ignore[assignment]
+    aval: Aval
 
     def __init__(self, trace: Trace, index: int, aval: Aval):
         self.trace = trace
@@ -173,7 +172,7 @@ class Tracer(Array):
 
 def as_host(buffer: Any) -> Any:
     """A NumPy array of a buffer on any device."""
-    return array_module.backend_of(buffer).to_host(buffer)
+    return backend_of(buffer).to_host(buffer)
 
 
 def _ask_tracer(x: Any, use: str) -> Any:
@@ -235,7 +234,7 @@ class Trace:
                 frame = frame.f_back
             step = (prim, key, id(frame.f_code), frame.f_lasti, self.scope, *refs)
         else:
-            step = (prim, key, source, *refs)  # type: ignore[assignment]
+            step = (prim, key, source, *refs)
         node = self.node.children.get(step)
         if node is None:
             if source is None:
@@ -252,7 +251,13 @@ class Trace:
         return Tracer(self, first, node.outputs[0])
 
     def _extend(
-        self, step: Any, prim: Primitive, operands: Sequence[Any], params: Any, refs: list[Any], source: Source
+        self,
+        step: Any,
+        prim: Primitive,
+        operands: Sequence[Any],
+        params: Any,
+        refs: list[Any],
+        source: Source,
     ) -> Node:
         """A step never seen after this one: run the shape rule and remember it."""
         index = self.node.after
@@ -444,7 +449,9 @@ class Trace:
         self.live = False
 
 
-_SCALAR_AVALS = {np.dtype(n).type: Aval((), np.dtype(n)) for n in ("float32", "float64", "int32", "int64", "bool")}
+_SCALAR_AVALS = {
+    np.dtype(n).type: Aval((), np.dtype(n)) for n in ("float32", "float64", "int32", "int64", "bool")
+}
 _NO_VALUE = Abstract(lambda: "an input that only a transformation sees")
 
 
@@ -542,8 +549,10 @@ def eager(prim: Primitive, operands: Sequence[Any], params: dict[str, Any]) -> A
 
 def _own(value: Any, prim: Primitive, operands: Sequence[Any]) -> Any:
     """Results never share memory with an array that the user can still write into."""
-    if prim.view and type(operands[0]) is not Array and type(value) is np.ndarray:
-        return value.copy()
+    if (prim.view or prim.calls) and type(value) is np.ndarray:
+        theirs = operands[:1] if prim.view else operands
+        if any(type(x) is np.ndarray and np.may_share_memory(value, x) for x in theirs):
+            return value.copy()
     return value
 
 
@@ -563,7 +572,7 @@ def _on(backend: Any, b: Any) -> Any:
 
 def _device_of(backend: Any, buffers: Sequence[Any]) -> Any:
     for b in buffers:
-        if array_module.backend_of(b) is backend:
+        if backend_of(b) is backend:
             return backend.device(b)
     return backend.devices()[0]
 

@@ -91,7 +91,9 @@ def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
         raise ArgumentError(f"ppermute: a source or a target stands twice in {pairs}.")
     if any(not 0 <= i < size for i in sources + targets):
         raise ArgumentError(f"ppermute: {pairs} names elements outside the axis of size {size}.")
-    return _each(x, axis_name, lambda leaf, n: p.ppermute(as_operand(leaf), axis_name=axis_name, size=n, perm=pairs))
+    return _each(
+        x, axis_name, lambda leaf, n: p.ppermute(as_operand(leaf), axis_name=axis_name, size=n, perm=pairs)
+    )
 
 
 def axis_index(axis_name: Any) -> Array:

@@ -16,11 +16,20 @@ from ..core.source import describe
 from ..core.trace import Tracer, current_trace
 from ..core.transforms.arguments import is_array, name_of
 from ..core.transforms.inner import Inner, arrange, convert_outputs
-from ..primitives.control_flow import cond_p, loop_p
 from ..core.transforms.vmap import vmap
+from ..primitives.control_flow import cond_p, loop_p
 from ..primitives.elementwise import bit_or, convert, maximum, ne
 from ..primitives.promotion import promote
-from ..primitives.shape import concatenate, iota, move_axis, pad, reshape, reverse as reverse_p, slice_axis, slice_p
+from ..primitives.shape import (
+    concatenate,
+    iota,
+    move_axis,
+    pad,
+    reshape,
+    reverse as reverse_p,
+    slice_axis,
+    slice_p,
+)
 
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
@@ -33,7 +42,9 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
         TreeError, ShapeError, DTypeError: the branches return different structures, shapes or dtypes.
     """
     if not callable(true_fun) or not callable(false_fun):
-        raise ArgumentError("cond takes a predicate, two functions and their operands: cond(pred, f, g, *operands).")
+        raise ArgumentError(
+            "cond takes a predicate, two functions and their operands: cond(pred, f, g, *operands)."
+        )
     aval = _scalar(pred, "cond: the predicate")
     index = pred if aval.dtype.kind == "b" else _not_zero(pred)
     return _branch("cond", index, (false_fun, true_fun), operands)
@@ -160,7 +171,10 @@ def scan(
         out = f(carry, xs_tree.unflatten(ts))
         if not isinstance(out, (tuple, list)) or len(out) != 2:
             raise TreeError(
-                lines(f"scan: {name_of(f)} must return a pair (carry, y).", f"It returned {tree.structure(out)}.")
+                lines(
+                    f"scan: {name_of(f)} must return a pair (carry, y).",
+                    f"It returned {tree.structure(out)}.",
+                )
             )
         return out
 
@@ -170,7 +184,9 @@ def scan(
         body=body.program, cond=None, sizes=(0, len(body.inner.consts), len(body.init)),
         length=n, reverse=bool(reverse), unroll=int(unroll),
     )  # fmt: skip
-    return body.carry_tree.unflatten(results[: len(body.init)]), body.y_tree.unflatten(results[len(body.init) :])
+    return body.carry_tree.unflatten(results[: len(body.init)]), body.y_tree.unflatten(
+        results[len(body.init) :]
+    )
 
 
 def _scan_length(length: Any, avals: Sequence[Aval], xs_tree: Any) -> int:
@@ -290,7 +306,9 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     return body.carry_tree.unflatten(results[1:])
 
 
-def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, *, unroll: Any = 1) -> Any:
+def fori_loop(
+    lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, *, unroll: Any = 1
+) -> Any:
     """`for i in range(lower, upper): val = body_fun(i, val)`; the bounds may be traced. Differentiable both ways."""
     for name, bound in (("lower", lower), ("upper", upper)):
         aval = _scalar(bound, f"fori_loop: {name}")
@@ -357,7 +375,9 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     lengths = set()
     for i, a in enumerate(avals):
         if not -a.ndim <= axis < a.ndim:
-            raise ShapeError(f"associative_scan: leaf{tree.keystr(treedef.paths()[i])} is {a}; it has no axis {axis}.")
+            raise ShapeError(
+                f"associative_scan: leaf{tree.keystr(treedef.paths()[i])} is {a}; it has no axis {axis}."
+            )
         lengths.add(a.shape[axis])
     if len(lengths) > 1:
         raise ShapeError(f"associative_scan: lengths along axis {axis} differ: {sorted(lengths)}.")
@@ -367,7 +387,9 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
         rows = [_flip(x) for x in rows]
 
     def combine(a: list[Any], b: list[Any]) -> list[Any]:
-        back = lambda parts: treedef.unflatten([move_axis(x, 0, p) for x, p in zip(parts, places, strict=True)])  # noqa: E731
+        back = lambda parts: treedef.unflatten(
+            [move_axis(x, 0, p) for x, p in zip(parts, places, strict=True)]
+        )
         out, found = tree.flatten(fn(back(a), back(b)))
         if found != treedef:
             raise TreeError(
@@ -450,9 +472,7 @@ def run_chunks(call: Any, rows: int, run: Callable[..., Any], out_axes: Any) -> 
         for i in range(full):
             pieces.append(apply([slice_axis(x, i * rows, (i + 1) * rows, 0) for x in moved]))
     else:
-        stacked = [
-            reshape(slice_axis(x, 0, full * rows, 0), (full, rows, *x.shape[1:])) for x in moved
-        ]
+        stacked = [reshape(slice_axis(x, 0, full * rows, 0), (full, rows, *x.shape[1:])) for x in moved]
         out = scan(lambda _, parts: (None, apply(parts)), None, stacked)[1]
         pieces.append(_merge_chunks(out, out_axes, full))
     if rest:
@@ -482,7 +502,8 @@ def _join(pieces: Sequence[Any], out_axes: Any) -> Any:
     treedef = tree.structure(pieces[0])
     axes = _out_axes(out_axes, treedef)
     joined = [
-        xs[0] if a is None else concatenate(list(xs), a % xs[0].ndim) for a, *xs in zip(axes, *flat, strict=True)
+        xs[0] if a is None else concatenate(list(xs), a % xs[0].ndim)
+        for a, *xs in zip(axes, *flat, strict=True)
     ]
     return treedef.unflatten(joined)
 
@@ -491,4 +512,3 @@ def _out_axes(out_axes: Any, treedef: Any) -> list[Any]:
     if out_axes is None or isinstance(out_axes, int):
         return [out_axes] * treedef.num_leaves
     return tree.broadcast_prefix(out_axes, treedef, is_leaf=lambda x: x is None, name="out_axes")
-

@@ -95,7 +95,9 @@ class AllGather(Collective):
         mask = reshape(mine, [size if i == position else 1 for i in range(ct.ndim)])
         return [reduce_sum(select(mask, total, total.dtype.type(0)), axes=(position,))]
 
-    def over_axis(self, axis: Axis, x: Any, dim: int | None, *, axis_name: Any, size: int, position: int) -> Any:
+    def over_axis(
+        self, axis: Axis, x: Any, dim: int | None, *, axis_name: Any, size: int, position: int
+    ) -> Any:
         if dim is None:
             return given.spread(x, axis.size, position), None
         return move_axis(x, dim, position), None
@@ -165,5 +167,3 @@ all_gather = AllGather()
 ppermute = PPermute()
 axis_index = AxisIndex()
 COLLECTIVES = (psum, pmax, pmin, all_gather, ppermute, axis_index)
-
-

@@ -25,7 +25,9 @@ def parse(spec: str) -> tuple[str, str, str]:
     for i in set(left + right + out):
         parts = [p for p in (left, right, out) if i in p]
         if len(parts) < 2 or any(p.count(i) > 1 for p in parts):
-            raise errors.ShapeError(f"contract: index {i!r} of {spec!r} must stand once in at least two parts.")
+            raise errors.ShapeError(
+                f"contract: index {i!r} of {spec!r} must stand once in at least two parts."
+            )
     return left, right, out
 
 
@@ -166,7 +168,7 @@ class Contract(Primitive):
         return 2 * _size(size.values())
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda x, y, spec: np.einsum(spec, x, y)  # noqa: E731
+        oracle = lambda x, y, spec: np.einsum(spec, x, y)
         size = {"i": 3, "j": 4, "k": 2, "b": 2, "c": 3, "z": 0}
         specs = (
             "ij,jk->ik", "ij,kj->ik", "ji,jk->ik", "ji,kj->ik", "ij,jk->ki", "ij,j->i", "j,ij->i", "i,i->",

@@ -69,7 +69,9 @@ class Cond(Primitive):
         parts = [linearize_program(b, active, want) for b in branches]
         count, num_tangents = len(want), sum(active)
         residuals, slots = _share_slots([p.forward.out_avals[count:] for p in parts])
-        forward = tuple(_fill_slots(p.forward, count, s, residuals) for p, s in zip(parts, slots, strict=True))
+        forward = tuple(
+            _fill_slots(p.forward, count, s, residuals) for p, s in zip(parts, slots, strict=True)
+        )
         results = self(*primals, branches=forward)
         dots: Sequence[Any] = []
         if any(want):
@@ -154,7 +156,9 @@ def _fill_slots(forward: Program, count: int, mine: Sequence[int], slots: Sequen
     def body(trace: Any, *tracers: Any) -> list[Any]:
         outs = _inline(forward, tracers, trace)
         placed = dict(zip(mine, outs[count:], strict=True))
-        return outs[:count] + [placed[i] if i in placed else full(a.shape, 1, a.dtype) for i, a in enumerate(slots)]
+        return outs[:count] + [
+            placed[i] if i in placed else full(a.shape, 1, a.dtype) for i, a in enumerate(slots)
+        ]
 
     key = ("fill_slots", count, tuple(mine), tuple(slots))
     return forward.once(key, lambda: rewrite("cond", forward.in_avals, body, forward.name))  # type: ignore[no-any-return]
@@ -366,7 +370,7 @@ class _Residuals:
         self.forward = arrange(forward, range(len(forward.inputs)), [*range(num_out), *stacked])
 
     def arrange_linear(self, linear: Program, active: _Active) -> Program:
-        """(tangents of consts, carry, xs, residuals) -> (dconsts, const residuals, dcarry, dxs, x residuals, stacks)."""
+        """(dconsts, dcarry, dxs, residuals) -> (dconsts, const residuals, dcarry, dxs, x residuals, stacks)."""
         dc, dk, dx = sum(active.consts), sum(active.carry), sum(active.xs)
         first = dc + dk + dx
         by_kind: dict[str, list[int]] = {"const": [], "x": [], "stack": []}
@@ -386,7 +390,10 @@ def _transpose_loop(prim: Loop, at: _Layout, cts: Sequence[Any]) -> list[Any]:
     """
     if at.cond is not None or not all(v.aval.inexact for v in at.body.outputs[: len(at.carry)]):
         raise RuleError(
-            lines("A loop whose carry is not linear throughout cannot be transposed.", "Use fx.vjp of the function.")
+            lines(
+                "A loop whose carry is not linear throughout cannot be transposed.",
+                "Use fx.vjp of the function.",
+            )
         )
     lin_consts = [type(x) is Unknown for x in at.consts]
     lin_xs = [type(x) is Unknown for x in at.xs]
@@ -567,10 +574,19 @@ def _masked_by_count(at: _Layout, dims: _Layout, slice_dims: Any, axis: Axis) ->
 
 
 def _masked_outputs(
-    at: _Layout, axis: Axis, body_dims: Any, inputs: Sequence[Any], carry: Sequence[Any], mask: Any, trace: Any
+    at: _Layout,
+    axis: Axis,
+    body_dims: Any,
+    inputs: Sequence[Any],
+    carry: Sequence[Any],
+    mask: Any,
+    trace: Any,
 ) -> list[Any]:
     outs, out_dims = batch_walk(at.body, inputs, body_dims, axis, trace)
-    outs = [spread(x, axis.size, 0) if d is None else move_axis(x, d, 0) for x, d in zip(outs, out_dims, strict=True)]
+    outs = [
+        spread(x, axis.size, 0) if d is None else move_axis(x, d, 0)
+        for x, d in zip(outs, out_dims, strict=True)
+    ]
     nk = len(carry)
     kept = [select(_column(mask, new.ndim), new, old) for new, old in zip(outs[:nk], carry, strict=True)]
     stacked = [select(_column(mask, y.ndim), y, y.dtype.type(y.dtype.kind in "fcV")) for y in outs[nk:]]
@@ -618,5 +634,3 @@ def _run_while(xp: Any, at: _Layout, body: Callable[..., Any]) -> list[Any]:
         t += 1
     stacks = [s[:t] for s in stacks]
     return [xp.asarray(t, dtype=np.int64) if xp is not np else np.int64(t), *carry, *stacks]
-
-

@@ -22,10 +22,16 @@ def _flat(*args: Any) -> Any:
 # Arithmetic
 
 neg = unary("neg", ufunc="negative", jvp=lambda x, y, dx: -dx, kinds="number", linear=True)
-add = binary("add", ufunc="add", jvp=(lambda x, y, z, dx: dx, lambda x, y, z, dy: dy), linear_in=(0, 1), kinds="any")
+add = binary(
+    "add", ufunc="add", jvp=(lambda x, y, z, dx: dx, lambda x, y, z, dy: dy), linear_in=(0, 1), kinds="any"
+)
 sub = binary("sub", ufunc="subtract", jvp=(lambda x, y, z, dx: dx, lambda x, y, z, dy: -dy), linear_in=(0, 1))
 mul = binary(
-    "mul", ufunc="multiply", jvp=(lambda x, y, z, dx: dx * y, lambda x, y, z, dy: x * dy), linear_in=(0, 1), kinds="any"
+    "mul",
+    ufunc="multiply",
+    jvp=(lambda x, y, z, dx: dx * y, lambda x, y, z, dy: x * dy),
+    linear_in=(0, 1),
+    kinds="any",
 )
 div = binary(
     "div",
@@ -40,11 +46,27 @@ def _fmod_by_divisor(x: Any, y: Any, z: Any, dy: Any) -> Any:
     return -trunc(x / y) * dy
 
 
-fmod = binary("fmod", ufunc="fmod", kinds="number", jvp=(lambda x, y, z, dx: dx, _fmod_by_divisor), linear_in=(0,))
-mod = binary(
-    "mod", ufunc="remainder", kinds="number", jvp=(lambda x, y, z, dx: dx, lambda x, y, z, dy: -floor(x / y) * dy)
+fmod = binary(
+    "fmod",
+    ufunc="fmod",
+    kinds="ordered",
+    jvp=(lambda x, y, z, dx: dx, _fmod_by_divisor),
+    samples=lambda rng: _quotients(rng),
 )
-floor_div = binary("floor_div", ufunc="floor_divide", kinds="number", jvp=(_flat, _flat))
+mod = binary(
+    "mod",
+    ufunc="remainder",
+    kinds="ordered",
+    jvp=(lambda x, y, z, dx: dx, lambda x, y, z, dy: -floor(x / y) * dy),
+    samples=lambda rng: _quotients(rng),
+)
+floor_div = binary(
+    "floor_div",
+    ufunc="floor_divide",
+    kinds="ordered",
+    jvp=(_flat, _flat),
+    samples=lambda rng: _quotients(rng),
+)
 
 
 def _extremum(name: str, ufunc: str) -> Any:
@@ -53,9 +75,7 @@ def _extremum(name: str, ufunc: str) -> Any:
         weight = select(eq(a, z), select(eq(b, z), half, a.dtype.type(1)), none)
         return d * weight
 
-    return binary(
-        name, ufunc=ufunc, kinds="any", jvp=(rule, lambda x, y, z, dy: rule(y, x, z, dy))
-    )
+    return binary(name, ufunc=ufunc, kinds="any", jvp=(rule, lambda x, y, z, dy: rule(y, x, z, dy)))
 
 
 maximum = _extremum("max", "maximum")
@@ -136,21 +156,48 @@ class IntegerPower(Primitive):
 
 
 integer_pow = IntegerPower()
-sqrt = unary("sqrt", ufunc="sqrt", jvp=lambda x, y, dx: dx / (y + y), samples=None, cost=4)
-rsqrt = unary(
-    "rsqrt", impl=lambda xp, x: x.dtype.type(1) / xp.sqrt(x), jvp=lambda x, y, dx: dx * (y / x) * x.dtype.type(-0.5), cost=5
+sqrt = unary(
+    "sqrt", ufunc="sqrt", jvp=lambda x, y, dx: dx / (y + y), samples=lambda rng: _positive(rng), cost=4
 )
-cbrt = unary("cbrt", ufunc="cbrt", jvp=lambda x, y, dx: dx / (y * y * y.dtype.type(3)), kinds="floating", cost=10)
+rsqrt = unary(
+    "rsqrt",
+    impl=lambda xp, x: x.dtype.type(1) / xp.sqrt(x),
+    jvp=lambda x, y, dx: dx * (y / x) * x.dtype.type(-0.5),
+    samples=lambda rng: _positive(rng),
+    oracle=lambda x: 1 / np.sqrt(x),
+    cost=5,
+)
+cbrt = unary(
+    "cbrt", ufunc="cbrt", jvp=lambda x, y, dx: dx / (y * y * y.dtype.type(3)), kinds="floating", cost=10
+)
 
 # Exponentials and logarithms
 
 exp = unary("exp", ufunc="exp", jvp=lambda x, y, dx: dx * y, cost=10)
 exp2 = unary("exp2", ufunc="exp2", jvp=lambda x, y, dx: dx * (y * y.dtype.type(np.log(2.0))), cost=10)
 expm1 = unary("expm1", ufunc="expm1", jvp=lambda x, y, dx: dx * (y + y.dtype.type(1)), cost=10)
-log = unary("log", ufunc="log", jvp=lambda x, y, dx: dx / x, cost=10)
-log1p = unary("log1p", ufunc="log1p", jvp=lambda x, y, dx: dx / (x + x.dtype.type(1)), cost=10)
-log2 = unary("log2", ufunc="log2", jvp=lambda x, y, dx: dx / (x * x.dtype.type(np.log(2.0))), cost=10)
-log10 = unary("log10", ufunc="log10", jvp=lambda x, y, dx: dx / (x * x.dtype.type(np.log(10.0))), cost=10)
+log = unary("log", ufunc="log", jvp=lambda x, y, dx: dx / x, samples=lambda rng: _positive(rng), cost=10)
+log1p = unary(
+    "log1p",
+    ufunc="log1p",
+    jvp=lambda x, y, dx: dx / (x + x.dtype.type(1)),
+    samples=lambda rng: _inside(rng),
+    cost=10,
+)
+log2 = unary(
+    "log2",
+    ufunc="log2",
+    jvp=lambda x, y, dx: dx / (x * x.dtype.type(np.log(2.0))),
+    samples=lambda rng: _positive(rng),
+    cost=10,
+)
+log10 = unary(
+    "log10",
+    ufunc="log10",
+    jvp=lambda x, y, dx: dx / (x * x.dtype.type(np.log(10.0))),
+    samples=lambda rng: _positive(rng),
+    cost=10,
+)
 logaddexp = binary(
     "logaddexp",
     ufunc="logaddexp",
@@ -162,7 +209,9 @@ logaddexp = binary(
 
 def _softmax_weight(x: Any, z: Any) -> Any:
     """exp(x - z), with 0 where both are -inf and 1/2 where both are +inf."""
-    return exp(select(eq(x, z) & isinf(x), select(lt(x, x.dtype.type(0)), x, x.dtype.type(np.log(0.5))), x - z))
+    return exp(
+        select(eq(x, z) & isinf(x), select(lt(x, x.dtype.type(0)), x, x.dtype.type(np.log(0.5))), x - z)
+    )
 
 
 def _logistic(xp: Any, x: Any) -> Any:
@@ -200,8 +249,19 @@ def _positive(rng: Any) -> list[Sample]:
     return [Sample((rng.uniform(0.2, 4, s),)) for s in ((3, 4), (), (0, 2))]
 
 
-asin = unary("asin", ufunc="arcsin", jvp=lambda x, y, dx: dx * rsqrt(_one_minus_square(x)), samples=_inside, cost=12)
-acos = unary("acos", ufunc="arccos", jvp=lambda x, y, dx: -(dx * rsqrt(_one_minus_square(x))), samples=_inside, cost=12)
+def _quotients(rng: Any) -> list[Sample]:
+    """Dividends of both signs, divisors of both signs not near zero."""
+    shapes = (((3, 4), (3, 4)), ((), ()), ((3, 4), (4,)), ((1, 4), (3, 1)), ((0, 2), (2,)))
+    divisor = lambda shape: rng.uniform(1, 3, shape) * rng.choice([-1.0, 1.0], shape)  # noqa: E731
+    return [Sample((5 * rng.normal(size=a), np.asarray(divisor(b)))) for a, b in shapes]
+
+
+asin = unary(
+    "asin", ufunc="arcsin", jvp=lambda x, y, dx: dx * rsqrt(_one_minus_square(x)), samples=_inside, cost=12
+)
+acos = unary(
+    "acos", ufunc="arccos", jvp=lambda x, y, dx: -(dx * rsqrt(_one_minus_square(x))), samples=_inside, cost=12
+)
 atan = unary("atan", ufunc="arctan", jvp=lambda x, y, dx: dx / (x * x + x.dtype.type(1)), cost=12)
 sinh = unary("sinh", ufunc="sinh", jvp=lambda x, y, dx: dx * cosh(x), cost=12)
 cosh = unary("cosh", ufunc="cosh", jvp=lambda x, y, dx: dx * sinh(x), cost=12)
@@ -214,7 +274,9 @@ acosh = unary(
     samples=_above_one,
     cost=12,
 )
-atanh = unary("atanh", ufunc="arctanh", jvp=lambda x, y, dx: dx / _one_minus_square(x), samples=_inside, cost=12)
+atanh = unary(
+    "atanh", ufunc="arctanh", jvp=lambda x, y, dx: dx / _one_minus_square(x), samples=_inside, cost=12
+)
 
 
 def _one_minus_square(x: Any) -> Any:
@@ -357,7 +419,12 @@ def _logical_shift(xp: Any, x: Any, n: Any) -> Any:
     return xp.right_shift(x.astype(unsigned), n.astype(unsigned)).astype(x.dtype)
 
 
-shift_right_logical = binary("shift_right_logical", impl=_logical_shift, kinds="integer")
+shift_right_logical = binary(
+    "shift_right_logical",
+    impl=_logical_shift,
+    kinds="integer",
+    oracle=lambda x, n: (x.astype(object) % 2 ** (8 * x.itemsize) // 2 ** n.astype(object)).astype(x.dtype),
+)
 
 
 def _popcount(xp: Any, x: Any) -> Any:
@@ -374,7 +441,10 @@ def _popcount(xp: Any, x: Any) -> Any:
 
 
 popcount = unary(
-    "popcount", impl=_popcount, kinds="integer", oracle=lambda x: np.vectorize(lambda v: int(v).bit_count(), otypes=[int])(x)
+    "popcount",
+    impl=_popcount,
+    kinds="integer",
+    oracle=lambda x: np.vectorize(lambda v: int(v).bit_count(), otypes=[int])(x),
 )
 
 
@@ -427,12 +497,13 @@ imag = unary(
     oracle=np.imag,
     transpose=lambda ct, x: [make_complex(ct * ct.dtype.type(0), -ct)],
 )
+real.view = imag.view = True
 conj = unary("conj", ufunc="conjugate", jvp=lambda x, y, dx: conj(dx), kinds="complex", linear=True)
 
 
 def _join(xp: Any, x: Any, y: Any) -> Any:
     z = xp.empty(np.broadcast_shapes(x.shape, y.shape), dtypes.complex_of(x.dtype))
-    z.real, z.imag = x, y
+    z.real[...], z.imag[...] = x, y
     return z
 
 
@@ -537,7 +608,7 @@ class Convert(Primitive):
 
     def samples(self, rng: Any) -> Any:
         x = rng.normal(size=(3, 4)) * 3
-        cast = lambda x, dtype: np.asarray(x).astype(dtype)  # noqa: E731
+        cast = lambda x, dtype: np.asarray(x).astype(dtype)
         names = ("float32", "float64", "int32", "bool", "complex64")
         return [Sample((x,), {"dtype": np.dtype(n)}, cast) for n in names]
 
@@ -557,6 +628,7 @@ class Bitcast(Primitive):
     """The same bits read as another dtype of the same width."""
 
     name = "bitcast"
+    view = True
 
     def impl(self, xp: Any, x: Any, *, dtype: np.dtype[Any]) -> Any:
         return xp.ascontiguousarray(x).reshape(x.shape).view(dtype)
@@ -575,7 +647,7 @@ class Bitcast(Primitive):
         return self(*operands, dtype=dtype), dims[0]
 
     def samples(self, rng: Any) -> Any:
-        view = lambda x, dtype: np.asarray(x).view(dtype)  # noqa: E731
+        view = lambda x, dtype: np.asarray(x).view(dtype)
         return [Sample((rng.normal(size=(3, 4)).astype(np.float32),), {"dtype": np.dtype("int32")}, view)]
 
 

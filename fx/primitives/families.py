@@ -22,6 +22,7 @@ KINDS = {
     "floating": "fV",
     "complex": "c",
     "number": "iufVc",
+    "ordered": "iufV",
     "real": "biufV",
     "integer": "iu",
     "bits": "biu",
@@ -161,9 +162,10 @@ class Elementwise(Primitive):
         return self.flops * Aval(broadcast_shapes(self.name, avals), avals[0].dtype).size
 
     def samples(self, rng: Any) -> Any:
-        if self.make_samples is not None:
-            return self.make_samples(rng)
-        return default_samples(self, rng)
+        if self.make_samples is None:
+            return default_samples(self, rng)
+        oracle = self.oracle or _numpy_oracle(self)
+        return [s if s.oracle else s._replace(oracle=oracle) for s in self.make_samples(rng)]
 
 
 def default_samples(prim: Elementwise, rng: Any) -> list[Sample]:
@@ -173,7 +175,8 @@ def default_samples(prim: Elementwise, rng: Any) -> list[Sample]:
         shapes += [((3, 4), (4,), (3, 1))[: prim.arity], ((1, 4), (3, 1), ())[: prim.arity]]
     dtype = {"bits": np.int32, "integer": np.int32, "complex": np.complex64}.get(prim.kinds, np.float32)
     return [
-        Sample(tuple(_draw(rng, s, dtype) for s in case), {}, prim.oracle or _numpy_oracle(prim)) for case in shapes
+        Sample(tuple(_draw(rng, s, dtype) for s in case), {}, prim.oracle or _numpy_oracle(prim))
+        for case in shapes
     ]
 
 

@@ -112,7 +112,7 @@ class Callback(Primitive):
             raise RuleError(
                 lines(
                     f"pure_callback of {_title(params['callback'])} has no derivative rule.",
-                    "Wrap it in a function with fx.custom_jvp or fx.custom_vjp, or apply fx.stop_gradient to its inputs.",
+                    "Wrap it with fx.custom_jvp or fx.custom_vjp, or apply fx.stop_gradient to its inputs.",
                 )
             )
         outs = self(*primals, **params)
@@ -140,7 +140,9 @@ def _call_batched(callback: Any, operands: list[Any], outs: Any, batches: Any, v
         return _checked(callback, callback(*spread), outs, sizes)
     (size, varies), rest = batches[0], batches[1:]
     rows = [
-        _call_batched(callback, [x[i] if on else x for x, on in zip(operands, varies, strict=True)], outs, rest, False)
+        _call_batched(
+            callback, [x[i] if on else x for x, on in zip(operands, varies, strict=True)], outs, rest, False
+        )
         for i in range(size)
     ]
     inner = tuple(s for s, _ in rest)
@@ -163,7 +165,9 @@ def _checked(callback: Any, results: Any, outs: Any, lead: tuple[int, ...]) -> l
     for r, a in zip(arrays, outs, strict=True):
         if r.shape != (*lead, *a.shape):
             raise ShapeError(
-                lines(f"The callback {_title(callback)} returned shape {r.shape}; {(*lead, *a.shape)} was declared.")
+                lines(
+                    f"The callback {_title(callback)} returned shape {r.shape}; {(*lead, *a.shape)} was declared."
+                )
             )
     return [r.astype(a.dtype, copy=False) for r, a in zip(arrays, outs, strict=True)]
 
@@ -178,5 +182,3 @@ effect_callback_p = Callback("debug_callback", effect=True)
 def host_call(callback: Callable[..., Any], *operands: Any) -> None:
     """Run an effectful callback under the current trace."""
     effect_callback_p(*operands, callback=callback, outs=(), batches=(), vectorized=False)
-
-

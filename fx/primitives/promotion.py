@@ -61,7 +61,9 @@ def promote(*xs: Any, inexact: bool = False) -> list[Any]:
     for x in operands:
         if is_scalar(x):
             kind = bool if isinstance(x, bool) else int if isinstance(x, int) else type(x)
-            dtype = dtypes.scalar_dtype(complex if kind is complex else float if kind is float else kind, dtype)
+            dtype = dtypes.scalar_dtype(
+                complex if kind is complex else float if kind is float else kind, dtype
+            )
     if inexact:
         dtype = dtypes.inexact_of(dtype)
     keep_weak = strong[1] and dtype == strong[0]
@@ -109,7 +111,9 @@ def unary_function(prim: Elementwise, name: str, doc: str, inexact: bool = True)
     return _named(function, name, doc)
 
 
-def binary_function(prim: Elementwise, name: str, doc: str, inexact: bool = False) -> Callable[[Any, Any], Any]:
+def binary_function(
+    prim: Elementwise, name: str, doc: str, inexact: bool = False
+) -> Callable[[Any, Any], Any]:
     """The public function of a binary primitive, with promotion; also the body of an operator."""
     ufunc = prim.kernel(np, {}) if prim.ufunc else None
     kinds = KINDS[prim.kinds].replace("V", "")
@@ -120,7 +124,13 @@ def binary_function(prim: Elementwise, name: str, doc: str, inexact: bool = Fals
         if trace is None:
             if ufunc is not None and type(x) is Array and type(y) is Array:
                 a, b = x.buffer, y.buffer
-                if type(a) is ndarray and type(b) is ndarray and a.dtype is b.dtype and not x.weak and not y.weak:
+                if (
+                    type(a) is ndarray
+                    and type(b) is ndarray
+                    and a.dtype is b.dtype
+                    and not x.weak
+                    and not y.weak
+                ):
                     if a.dtype.kind in kinds:
                         token = silence()
                         try:

@@ -57,7 +57,7 @@ class Reduction(Primitive):
         return x.size
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda x, axes: getattr(np, self.method)(x, axis=axes)  # noqa: E731
+        oracle = lambda x, axes: getattr(np, self.method)(x, axis=axes)
         shapes = (((3, 4), (0,)), ((3, 4), (0, 1)), ((2, 3, 4), (0, 2)), ((), ()), ((3, 1), ()))
         return [Sample((self._draw(rng, s),), {"axes": a}, oracle) for s, a in shapes]
 
@@ -211,7 +211,7 @@ class ArgExtremum(Primitive):
         return x.size
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda x, axis, dtype: getattr(np, self.name)(x, axis).astype(dtype)  # noqa: E731
+        oracle = lambda x, axis, dtype: getattr(np, self.name)(x, axis).astype(dtype)
         int64 = np.dtype("int64")
         return [Sample((rng.normal(size=(3, 4)),), {"axis": a, "dtype": int64}, oracle) for a in (0, 1)]
 
@@ -225,5 +225,3 @@ reduce_any = Logical("any")
 reduce_all = Logical("all")
 argmax = ArgExtremum("argmax")
 argmin = ArgExtremum("argmin")
-
-

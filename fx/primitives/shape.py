@@ -30,7 +30,9 @@ class Reshape(Structural):
 
     def shape(self, x: Aval, *, shape: tuple[int, ...]) -> Aval:
         if math.prod(shape) != x.size:
-            raise errors.ShapeError(f"An array of shape {x.shape} cannot be reshaped to {shape}: sizes differ.")
+            raise errors.ShapeError(
+                f"An array of shape {x.shape} cannot be reshaped to {shape}: sizes differ."
+            )
         return Aval(shape, x.dtype, x.weak)
 
     def transpose(self, ct: Any, x: Any, *, shape: tuple[int, ...]) -> list[Any]:
@@ -40,7 +42,7 @@ class Reshape(Structural):
         return reshape(to_front(operands[0], dims[0], axis.size), (axis.size, *shape)), 0
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda x, shape: np.reshape(x, shape)  # noqa: E731
+        oracle = lambda x, shape: np.reshape(x, shape)
         cases = (((3, 4), (2, 6)), ((3, 4), (12,)), ((), (1, 1)), ((0, 3), (3, 0)), ((1,), ()))
         return [Sample((rng.normal(size=a),), {"shape": b}, oracle) for a, b in cases]
 
@@ -74,7 +76,7 @@ class Transpose(Structural):
         return transpose(operands[0], (d, *[i + (i >= d) for i in perm])), 0
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda x, perm: np.transpose(x, perm)  # noqa: E731
+        oracle = lambda x, perm: np.transpose(x, perm)
         cases = (((3, 4), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((), ()), ((0, 3), (1, 0)))
         return [Sample((rng.normal(size=a),), {"perm": p}, oracle) for a, p in cases]
 
@@ -132,7 +134,9 @@ class Broadcast(Structural):
     def shape(self, x: Aval, *, shape: tuple[int, ...], axes: tuple[int, ...]) -> Aval:
         fits = len(axes) == x.ndim and all(x.shape[i] in (1, shape[a]) for i, a in enumerate(axes))
         if not fits or any(d < 0 for d in shape):
-            raise errors.ShapeError(f"An array of shape {x.shape} does not broadcast to {shape} along axes {axes}.")
+            raise errors.ShapeError(
+                f"An array of shape {x.shape} does not broadcast to {shape} along axes {axes}."
+            )
         return Aval(shape, x.dtype, x.weak)
 
     def transpose(self, ct: Any, x: Any, *, shape: tuple[int, ...], axes: tuple[int, ...]) -> list[Any]:
@@ -145,20 +149,31 @@ class Broadcast(Structural):
             raise errors.ShapeError("broadcast axes must increase")
         return [reshape(summed, x.aval.shape)]
 
-    def batch(self, axis: Any, operands: Any, dims: Any, *, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    def batch(
+        self, axis: Any, operands: Any, dims: Any, *, shape: tuple[int, ...], axes: tuple[int, ...]
+    ) -> Any:
         x = to_front(operands[0], dims[0], axis.size)
         return bind(self, x, shape=(axis.size, *shape), axes=(0, *[a + 1 for a in axes])), 0
 
     def samples(self, rng: Any) -> Any:
-        cases = (((4,), (3, 4), (1,)), ((3, 1), (3, 4), (0, 1)), ((), (2, 3), ()), ((3,), (3, 2), (0,)), ((0,), (2, 0), (1,)))
+        cases = (
+            ((4,), (3, 4), (1,)),
+            ((3, 1), (3, 4), (0, 1)),
+            ((), (2, 3), ()),
+            ((3,), (3, 2), (0,)),
+            ((0,), (2, 0), (1,)),
+        )
         return [
-            Sample((rng.normal(size=a),), {"shape": s, "axes": axes}, _broadcast_oracle) for a, s, axes in cases
+            Sample((rng.normal(size=a),), {"shape": s, "axes": axes}, _broadcast_oracle)
+            for a, s, axes in cases
         ]
 
 
 def _broadcast_oracle(x: Any, shape: Any, axes: Any) -> Any:
     x = np.asarray(x)
-    return np.broadcast_to(x.reshape([x.shape[axes.index(a)] if a in axes else 1 for a in range(len(shape))]), shape)
+    return np.broadcast_to(
+        x.reshape([x.shape[axes.index(a)] if a in axes else 1 for a in range(len(shape))]), shape
+    )
 
 
 broadcast_p = Broadcast()
@@ -204,7 +219,7 @@ class Full(Primitive):
 
     def samples(self, rng: Any) -> Any:
         cases = (((2, 3), np.dtype("float32")), ((), np.dtype("int32")), ((0,), np.dtype("bool")))
-        oracle = lambda value, shape, dtype: np.full(shape, value, dtype)  # noqa: E731
+        oracle = lambda value, shape, dtype: np.full(shape, value, dtype)
         return [Sample((), {"value": 1, "shape": s, "dtype": d}, oracle) for s, d in cases]
 
 
@@ -245,7 +260,7 @@ class Iota(Primitive):
     batch = absent("it has no operand")
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda shape, axis, dtype: np.indices(shape)[axis].astype(dtype)  # noqa: E731
+        oracle = lambda shape, axis, dtype: np.indices(shape)[axis].astype(dtype)
         cases = (((5,), 0, "int32"), ((2, 3), 1, "float32"), ((2, 0), 0, "int64"))
         return [Sample((), {"shape": s, "axis": a, "dtype": np.dtype(d)}, oracle) for s, a, d in cases]
 
@@ -274,7 +289,9 @@ class Slice(Structural):
         dims = zip(x.shape, start, stop, step, strict=True)
         if any(not 0 <= a <= b <= d or s < 1 for d, a, b, s in dims):
             raise errors.ShapeError(f"slice {start}:{stop}:{step} is out of range for shape {x.shape}.")
-        return Aval(tuple(-(-(b - a) // s) for a, b, s in zip(start, stop, step, strict=True)), x.dtype, x.weak)
+        return Aval(
+            tuple(-(-(b - a) // s) for a, b, s in zip(start, stop, step, strict=True)), x.dtype, x.weak
+        )
 
     def transpose(self, ct: Any, x: Any, *, start: Any, stop: Any, step: Any) -> list[Any]:
         full_shape = x.aval.shape
@@ -290,11 +307,11 @@ class Slice(Structural):
 
     def batch(self, axis: Any, operands: Any, dims: Any, *, start: Any, stop: Any, step: Any) -> Any:
         (x,), (d,) = operands, dims
-        insert = lambda items, item: (*items[:d], item, *items[d:])  # noqa: E731
+        insert = lambda items, item: (*items[:d], item, *items[d:])
         return self(x, start=insert(start, 0), stop=insert(stop, axis.size), step=insert(step, 1)), d
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda x, start, stop, step: x[tuple(map(slice, start, stop, step))]  # noqa: E731
+        oracle = lambda x, start, stop, step: x[tuple(map(slice, start, stop, step))]
         cases = (
             ((5, 6), (1, 0), (4, 6), (1, 2)),
             ((7,), (1,), (7,), (3,)),
@@ -341,8 +358,10 @@ class Pad(Primitive):
     def shape(self, x: Aval, value: Aval, *, low: Any, high: Any, interior: Any) -> Aval:
         if not len(low) == len(high) == len(interior) == x.ndim:
             raise errors.ShapeError(f"pad needs {x.ndim} widths for {x}; got {low}, {high}, {interior}.")
-        if value.shape != () or value.dtype != x.dtype:
-            raise errors.ShapeError(f"pad: the value must be a scalar of dtype {x.dtype}; it is {value}.")
+        if value.shape != ():
+            raise errors.ShapeError(f"pad: the value must be a scalar; it is {value}.")
+        if value.dtype != x.dtype:
+            raise errors.DTypeError(f"pad: the value must have the dtype of x, {x.dtype}; it is {value}.")
         shape = _padded(x.shape, low, high, interior)
         if any(s < 0 for s in interior) or any(d < 0 for d in shape):
             raise errors.ShapeError(f"pad of {x} by {low}, {high}, {interior} gives the shape {shape}.")
@@ -402,14 +421,14 @@ class Pad(Primitive):
                 for a, b, c in cases
             ],
             Sample((rng.normal(size=()), np.float64(2.0)), zero_d, _pad_oracle),
-            Sample((np.ones((0,)), np.float64(2.0)), {"low": (1,), "high": (1,), "interior": (0,)}, _pad_oracle),
+            Sample(
+                (np.ones((0,)), np.float64(2.0)), {"low": (1,), "high": (1,), "interior": (0,)}, _pad_oracle
+            ),
         ]
 
 
 def _padded(shape: Any, low: Any, high: Any, interior: Any) -> tuple[int, ...]:
-    return tuple(
-        a + b + n + max(n - 1, 0) * s for n, a, b, s in zip(shape, low, high, interior, strict=True)
-    )
+    return tuple(a + b + n + max(n - 1, 0) * s for n, a, b, s in zip(shape, low, high, interior, strict=True))
 
 
 def _pad_oracle(x: Any, value: Any, low: Any, high: Any, interior: Any) -> Any:
@@ -463,7 +482,10 @@ class Concatenate(Primitive):
         return Aval(shape, first.dtype, all(x.weak for x in xs))
 
     def jvp(self, primals: Any, out: Any, tangents: Any, *, axis: int) -> Any:
-        parts = [full(x.shape, 0, x.dtype) if type(t) is Zero else t for x, t in zip(primals, tangents, strict=True)]
+        parts = [
+            full(x.shape, 0, x.dtype) if type(t) is Zero else t
+            for x, t in zip(primals, tangents, strict=True)
+        ]
         return self(*parts, axis=axis)
 
     def transpose(self, ct: Any, *xs: Any, axis: int) -> list[Any]:
@@ -479,7 +501,7 @@ class Concatenate(Primitive):
         return self(*parts, axis=axis + 1), 0
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda *xs, axis: np.concatenate(xs, axis)  # noqa: E731
+        oracle = lambda *xs, axis: np.concatenate(xs, axis)
         a, b, c = rng.normal(size=(2, 3)), rng.normal(size=(4, 3)), rng.normal(size=(2, 0))
         return [Sample((a, b), {"axis": 0}, oracle), Sample((a, c, a), {"axis": 1}, oracle)]
 
@@ -514,7 +536,7 @@ class Reverse(Structural):
         return self(operands[0], axes=tuple(a + (a >= d) for a in axes)), d
 
     def samples(self, rng: Any) -> Any:
-        oracle = lambda x, axes: np.flip(x, axes)  # noqa: E731
+        oracle = lambda x, axes: np.flip(x, axes)
         return [Sample((rng.normal(size=(3, 4)),), {"axes": a}, oracle) for a in ((0,), (1,), (0, 1))]
 
 

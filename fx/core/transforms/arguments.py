@@ -56,7 +56,11 @@ class Selected:
 
     def result(self, chosen: Any) -> Any:
         """What the user gets for the selected arguments: one tree, or a tuple of trees."""
-        return chosen[0] if self.one_name and len(self.nums) + len(self.names) == 1 and not self.single else chosen
+        return (
+            chosen[0]
+            if self.one_name and len(self.nums) + len(self.names) == 1 and not self.single
+            else chosen
+        )
 
 
 def _position(fun: Any, n: Any, count: int) -> int:
@@ -197,7 +201,9 @@ def require_inexact(aval: Aval, name: str, kind: str, fun: Any, holomorphic: boo
     if holomorphic:
         if aval.dtype.kind != "c":
             raise DTypeError(
-                lines(f"{kind} of {name_of(fun)} with holomorphic=True needs complex inputs; {name} is {aval}.")
+                lines(
+                    f"{kind} of {name_of(fun)} with holomorphic=True needs complex inputs; {name} is {aval}."
+                )
             )
         return
     if not aval.inexact and not allow_int:

@@ -79,8 +79,6 @@ class Call(Primitive):
         return program_cost(program)
 
 
-
-
 def scatter_cts(
     linear: Sequence[bool], active: Sequence[bool], found: Sequence[Any], program: Program
 ) -> list[Any]:
@@ -111,9 +109,7 @@ def check_inputs(name: str, program: Program, avals: Sequence[Aval]) -> None:
 
 def program_cost(program: Program) -> int:
     """Floating-point operations of all equations."""
-    return sum(
-        eqn.primitive.cost(*[v.aval for v in eqn.inputs], **eqn.params) for eqn in program.equations
-    )
+    return sum(eqn.primitive.cost(*[v.aval for v in eqn.inputs], **eqn.params) for eqn in program.equations)
 
 
 jit_p = Call("jit")

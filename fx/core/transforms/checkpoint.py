@@ -4,7 +4,8 @@
 
 In the Program a region is one `checkpoint` equation. Linearizing it leaves a forward `checkpoint` equation, whose
 extra outputs are what the policy saves, and a `recompute` equation that runs the forward part again before the
-tangents (or, transposed, cotangents). Equations are never moved or merged into or out of either one: that is the barrier.
+tangents (or, transposed, cotangents). Equations are never moved
+or merged into or out of either one: that is the barrier.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def checkpoint(
     if fun is None:
         return lambda f: checkpoint(f, policy=policy, static_argnums=static_argnums)
     if policy is not None and not callable(policy):
-        raise ArgumentError(f"checkpoint(policy={policy!r}): pass one of fx.checkpoint_policies or a predicate.")
+        raise ArgumentError(
+            f"checkpoint(policy={policy!r}): pass one of fx.checkpoint_policies or a predicate."
+        )
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums or ())
 
     @functools.wraps(fun, updated=())
@@ -102,7 +105,9 @@ class Checkpoint(Call):
         count = len(program.outputs)
         dots: Sequence[Any] = []
         if any(out_active):
-            dots = recompute_p(*pick(active, tangents), *primals, *results[count:], program=again, policy=policy)
+            dots = recompute_p(
+                *pick(active, tangents), *primals, *results[count:], program=again, policy=policy
+            )
         return results[:count], fill(out_active, program.out_avals, dots)
 
     def transpose(self, cts: Any, *operands: Any, program: Program, policy: Any = None) -> Any:
@@ -174,8 +179,8 @@ def _recomputing(full: Program, residuals: Sequence[Any], saved: Sequence[Var], 
     for eqn in reversed(full.equations):
         if needed.isdisjoint(eqn.outputs):
             continue
-        outputs = tuple(Var(v.aval) if v in have else v for v in eqn.outputs)
-        equations.append(Equation(eqn.primitive, eqn.inputs, eqn.params, outputs, eqn.source))
+        outs = tuple(Var(v.aval) if v in have else v for v in eqn.outputs)
+        equations.append(Equation(eqn.primitive, eqn.inputs, eqn.params, outs, eqn.source))
         needed.update(v for v in eqn.inputs if type(v) is Var and v not in have)
     split = len(linear.inputs) - len(residuals)
     tangents = [Var(v.aval) for v in linear.inputs[:split]]

@@ -23,7 +23,7 @@ from .forward import is_zero, pick, rewrite
 from .vmap import batch_program, batch_walk, batched_avals
 
 
-class custom_jvp:  # noqa: N801
+class custom_jvp:
     """A function whose forward derivative is given by `defjvp`; reverse mode follows from it.
 
     Args:
@@ -31,7 +31,8 @@ class custom_jvp:  # noqa: N801
 
     >>> import fx
     >>> @fx.custom_jvp
-    ... def f(x): return x * x
+    ... def f(x):
+    ...     return x * x
     >>> @f.defjvp
     ... def f_jvp(primals, tangents):
     ...     (x,), (dx,) = primals, tangents
@@ -67,7 +68,9 @@ class custom_jvp:  # noqa: N801
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.rule is None:
-            raise RuleError(lines(f"custom_jvp function {name_of(self.fun)} has no rule.", "Define one with .defjvp."))
+            raise RuleError(
+                lines(f"custom_jvp function {name_of(self.fun)} has no rule.", "Define one with .defjvp.")
+            )
         args = _bind_defaults(self.fun, args, kwargs)
         if current_trace() is None:
             return self.fun(*args)
@@ -95,7 +98,7 @@ class custom_jvp:  # noqa: N801
         if len(pair) != 2 or pair[0] != out_tree or pair[1] != out_tree:
             raise TreeError(
                 lines(
-                    f"The jvp rule of {name_of(self.fun)} must return (out, tangent_out), both like the output {out_tree}.",
+                    f"The jvp rule of {name_of(self.fun)} must return (out, tangent_out), each like {out_tree}.",
                     f"It returned {tree_found}.",
                 )
             )
@@ -190,7 +193,9 @@ def _bind_defaults(fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> t
         raise ArgumentError(f"{name_of(fun)}: {e}") from e
     bound.apply_defaults()
     if bound.kwargs:
-        raise ArgumentError(f"{name_of(fun)}: keyword-only arguments {sorted(bound.kwargs)} are not supported here.")
+        raise ArgumentError(
+            f"{name_of(fun)}: keyword-only arguments {sorted(bound.kwargs)} are not supported here."
+        )
     return bound.args
 
 
@@ -264,7 +269,7 @@ class _CustomCall:
 
     def trace(self) -> tuple[Program, list[Any], Any]:
         """The function itself: its Program, what it closes over, its output structure."""
-        run = lambda tracers: self.fun(*self.arguments(tracers))  # noqa: E731
+        run = lambda tracers: self.fun(*self.arguments(tracers))
         trace, outputs, out_tree = self.record(run, self.avals, self.kind, current_trace(), list(self.leaves))
         program, consts = closed_program(trace, outputs, name_of(self.fun))
         return program, consts, out_tree
@@ -324,7 +329,7 @@ def inline(program: Program, values: Sequence[Any]) -> list[Any]:
     return record_program(program, values, current_trace())
 
 
-class custom_vjp:  # noqa: N801
+class custom_vjp:
     """A function whose reverse derivative is given by `defvjp(fwd, bwd)`.
 
     Args:
@@ -350,7 +355,9 @@ class custom_vjp:  # noqa: N801
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.fwd is None or self.bwd is None:
-            raise RuleError(lines(f"custom_vjp function {name_of(self.fun)} has no rules.", "Define them with .defvjp."))
+            raise RuleError(
+                lines(f"custom_vjp function {name_of(self.fun)} has no rules.", "Define them with .defvjp.")
+            )
         args = _bind_defaults(self.fun, args, kwargs)
         if current_trace() is None:
             return self.fun(*args)
@@ -364,13 +371,15 @@ class custom_vjp:  # noqa: N801
         results = custom_vjp_p(*call.leaves, *consts, *rule_consts, program=program, rules=rules, sizes=sizes)
         return out_tree.unflatten(results)
 
-    def _rules(self, call: _CustomCall, out_tree: Any, program: Program, parent: Any) -> tuple[Rules, list[Any]]:
+    def _rules(
+        self, call: _CustomCall, out_tree: Any, program: Program, parent: Any
+    ) -> tuple[Rules, list[Any]]:
         fwd, fwd_consts, res_tree, res_avals = self._forward(call, program, out_tree, parent)
         bwd, bwd_consts, given_cts = self._backward(call, program, out_tree, res_tree, res_avals, parent)
         return Rules(fwd, bwd, given_cts, len(fwd_consts)), [*fwd_consts, *bwd_consts]
 
     def _forward(self, call: _CustomCall, program: Program, out_tree: Any, parent: Any) -> Any:
-        run = lambda tracers: self.fwd(*call.arguments(tracers))  # type: ignore[misc]  # noqa: E731
+        run = lambda tracers: self.fwd(*call.arguments(tracers))  # type: ignore[misc]
         trace, outputs, found = call.record(run, call.avals, f"{name_of(self.fun)}'s fwd rule", parent)
         pair = found.children()
         if len(pair) != 2 or pair[0] != out_tree:
@@ -487,8 +496,10 @@ class CustomVJP(Primitive):
         count = len(program.outputs)
         new_program, _ = batch_program(program, tuple(dims[: n + own]), axis, (True,) * count)
         args, rest = tuple(dims[:n]), tuple(dims[n + own :])
-        made = batch_rules(rules, args, rest, axis, count) if isinstance(rules, Rules) else (
-            BatchedRules(rules, args, axis, count)
+        made = (
+            batch_rules(rules, args, rest, axis, count)
+            if isinstance(rules, Rules)
+            else (BatchedRules(rules, args, axis, count))
         )
         return self(*operands, program=new_program, rules=made, sizes=sizes), [0] * count
 
@@ -505,7 +516,9 @@ def _batch_backward(bwd: Program, in_dims: Any, axis: Any, arg_dims: Sequence[in
 
     def body(trace: Trace, *tracers: Any) -> list[Any]:
         outs, dims = batch_walk(bwd, tracers, in_dims, axis, trace)
-        return [_like_argument(x, d, want, axis.size) for x, d, want in zip(outs, dims, arg_dims, strict=True)]
+        return [
+            _like_argument(x, d, want, axis.size) for x, d, want in zip(outs, dims, arg_dims, strict=True)
+        ]
 
     return bwd.once(key, lambda: rewrite("vmap", batched_avals(bwd, in_dims, axis), body, bwd.name))  # type: ignore[no-any-return]
 
@@ -541,7 +554,9 @@ class CustomTangent(Primitive):
     def push(self, primals: Any, tangents: Any, *, bwd: Program, **params: Any) -> Any:
         return self.impl(None, bwd=bwd)
 
-    def transpose(self, cts: Any, *operands: Any, bwd: Program, active: Any, outs: Any, given_cts: Any, num_res: int) -> Any:
+    def transpose(
+        self, cts: Any, *operands: Any, bwd: Program, active: Any, outs: Any, given_cts: Any, num_res: int
+    ) -> Any:
         count = sum(active)
         residuals, consts = operands[count : count + num_res], operands[count + num_res :]
         found = iter(inline(bwd, [*residuals, *map(given.instantiate, cts), *consts]))

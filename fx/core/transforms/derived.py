@@ -1,8 +1,8 @@
 """What follows from the basic transformations: Jacobians, Hessians, Hessian-vector products.
 
-    jacfwd, jacrev : (a -> b) -> a -> (a -o b)
-    hessian        : (a -> b) -> a -> (a -o a -o b)
-    hvp            : (a -> R) -> a -> T a -> a
+jacfwd, jacrev : (a -> b) -> a -> (a -o b)
+hessian        : (a -> b) -> a -> (a -o a -o b)
+hvp            : (a -> R) -> a -> T a -> a
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def hessian(
     return jacfwd(inner, argnums, has_aux, holomorphic, argnames=argnames)
 
 
-def hvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+def hvp(
+    fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> Any:
     """Hessian-vector product of a scalar function, forward over reverse; the Hessian is never formed.
 
     Args:
@@ -110,7 +112,9 @@ def _jacobian(
     return jacobian
 
 
-def _forward_columns(flat: Any, leaves: Any, avals: list[Aval], has_aux: bool, fun: Any, holomorphic: bool) -> Any:
+def _forward_columns(
+    flat: Any, leaves: Any, avals: list[Aval], has_aux: bool, fun: Any, holomorphic: bool
+) -> Any:
     linear = linearize(flat, *leaves, has_aux=has_aux)
     out, push = linear[0], linear[1]
     out_leaves, out_tree = tree.flatten(out)
@@ -128,7 +132,9 @@ def _forward_columns(flat: Any, leaves: Any, avals: list[Aval], has_aux: bool, f
     return rows, out_tree, linear[2] if has_aux else None
 
 
-def _reverse_rows(flat: Any, leaves: Any, avals: list[Aval], has_aux: bool, fun: Any, holomorphic: bool) -> Any:
+def _reverse_rows(
+    flat: Any, leaves: Any, avals: list[Aval], has_aux: bool, fun: Any, holomorphic: bool
+) -> Any:
     pulled = vjp(flat, *leaves, has_aux=has_aux)
     out, pull = pulled[0], pulled[1]
     out_leaves, out_tree = tree.flatten(out)

@@ -1,6 +1,6 @@
 """Forward mode, and the one walk that pushes tangents through a Program.
 
-    jvp : (a -> b) -> (a, T a) -> (b, T b)
+jvp : (a -> b) -> (a, T a) -> (b, T b)
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ def push(
         prim = eqn.primitive
         ins = [v if type(v) is Literal else value[v] for v in eqn.inputs]
         dots = [Zero(v.aval) if type(v) is Literal else tangent[v] for v in eqn.inputs]
-        if all(map(is_zero, dots)):
-            outs, out_dots = prim(*ins, **eqn.params), None
+        still = all(map(is_zero, dots))
+        out_dots: Any = ()
+        if still:
+            outs = prim(*ins, **eqn.params)
         else:
             outs, out_dots = getattr(prim, rule)(ins, dots, **eqn.params)
         if not prim.multiple:
-            outs, out_dots = [outs], None if out_dots is None else [out_dots]
+            outs, out_dots = [outs], [out_dots]
         value.update(zip(eqn.outputs, outs, strict=True))
         for i, v in enumerate(eqn.outputs):
-            inactive = out_dots is None or not v.aval.inexact
-            tangent[v] = Zero(v.aval.strong) if inactive else out_dots[i]
+            tangent[v] = Zero(v.aval.strong) if still or not v.aval.inexact else out_dots[i]
     trace.at(None)
     outs = [v if type(v) is Literal else value[v] for v in program.outputs]
     dots = [Zero(v.aval) if type(v) is Literal else tangent[v] for v in program.outputs]
@@ -102,4 +103,3 @@ def fill(active: Sequence[bool], avals: Sequence[Aval], given_: Sequence[Any]) -
 def pick(mask: Sequence[bool], items: Sequence[Any]) -> list[Any]:
     """The marked items."""
     return [x for x, on in zip(items, mask, strict=True) if on]
-

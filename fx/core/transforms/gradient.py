@@ -118,7 +118,9 @@ def _split_aux(outputs: list[Any], out_tree: Any, has_aux: bool, fun: Any) -> tu
         children = out_tree.children()
         if len(children) != 2:
             raise TreeError(
-                lines(f"{name_of(fun)} with has_aux=True must return a pair (value, aux); it returned {out_tree}.")
+                lines(
+                    f"{name_of(fun)} with has_aux=True must return a pair (value, aux); it returned {out_tree}."
+                )
             )
         if children[0].num_leaves != 1:
             raise ShapeError(f"grad of {name_of(fun)}: the value must be a scalar; it is {children[0]}.")
@@ -147,7 +149,9 @@ def _check_scalar(value: Any, fun: Any, holomorphic: bool) -> None:
             )
         )
     if holomorphic and aval.dtype.kind != "c":
-        raise DTypeError(f"grad of {name_of(fun)} with holomorphic=True needs a complex output; it is {aval}.")
+        raise DTypeError(
+            f"grad of {name_of(fun)} with holomorphic=True needs a complex output; it is {aval}."
+        )
     if not holomorphic and aval.dtype.kind == "c":
         raise DTypeError(
             lines(
@@ -199,7 +203,9 @@ def _traced(kind: str, fun: Any, primals: Sequence[Any], has_aux: bool) -> Any:
     check_outputs(outputs, out_tree, fun, kind)
     mine = [i for i, x in enumerate(aux) if type(x) is Tracer and x.trace is trace]
     program, consts = closed_program(trace, [*outputs, *[aux[i] for i in mine]])
-    return _Traced(leaves, in_tree, avals, len(outputs), out_tree, aux, aux_tree, mine, program, consts, trace)
+    return _Traced(
+        leaves, in_tree, avals, len(outputs), out_tree, aux, aux_tree, mine, program, consts, trace
+    )
 
 
 def _path_name(fun: Any, in_tree: Any, i: int) -> str:
@@ -273,7 +279,9 @@ def _match(values: Any, expected: Any, avals: Sequence[Aval], what: str) -> list
     """Leaves of `values`, which must have the given structure, shapes and dtypes."""
     leaves, found = tree.flatten(values)
     if found != expected:
-        raise TreeError(lines(f"{what} has another structure than expected:", *tree.differences(expected, found)))
+        raise TreeError(
+            lines(f"{what} has another structure than expected:", *tree.differences(expected, found))
+        )
     out = []
     for i, (x, aval) in enumerate(zip(leaves, avals, strict=True)):
         if type(x) is Zero:

@@ -59,5 +59,3 @@ def convert_outputs(program: Program, avals: Sequence[Aval]) -> Program:
 
     key = ("convert", tuple(avals))
     return program.once(key, lambda: rewrite("convert", program.in_avals, body, program.name))  # type: ignore[no-any-return]
-
-

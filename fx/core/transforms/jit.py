@@ -1,6 +1,6 @@
 """jit: trace once per signature, run the plan afterwards. Also make_program and eval_shape, which only trace.
 
-    jit : (a -> b) -> (a -> b)
+jit : (a -> b) -> (a -> b)
 """
 
 from __future__ import annotations
@@ -44,14 +44,18 @@ class Signature(NamedTuple):
 class Jitted:
     """A compiled function; see `fx.jit`."""
 
-    def __init__(self, fun: Any, static_argnums: Any, static_argnames: Any, donate_argnums: Any, donate_argnames: Any):
+    def __init__(
+        self, fun: Any, static_argnums: Any, static_argnames: Any, donate_argnums: Any, donate_argnames: Any
+    ):
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.static_names = _names(fun, static_argnums, static_argnames, "static")
         self.donated_names = _names(fun, donate_argnums, donate_argnames, "donate")
         both = self.static_names & self.donated_names
         if both:
-            raise ArgumentError(f"jit of {name_of(fun)}: {sorted(map(str, both))} cannot be both static and donated.")
+            raise ArgumentError(
+                f"jit of {name_of(fun)}: {sorted(map(str, both))} cannot be both static and donated."
+            )
         self.clear_cache()
 
     def clear_cache(self) -> None:
@@ -126,7 +130,10 @@ class Jitted:
         self.last_miss = self._explain(signature, args, kwargs)
         self.trace_count += 1
         names = functools.cache(lambda: self._leaf_names(args, kwargs))
-        reasons = [Abstract(lambda i=i: f"{names()[i]}, an argument of a jitted function") for i in range(len(leaves))]  # type: ignore[misc]
+        reasons = [
+            Abstract(lambda i=i: f"{names()[i]}, an argument of a jitted function")
+            for i in range(len(leaves))
+        ]  # type: ignore[misc]
         trace = Trace("jit", signature.avals, reasons, self.fun, current_trace(), True)
         with trace:
             new_args, new_kwargs = signature.in_tree.unflatten(trace.inputs())
@@ -142,7 +149,9 @@ class Jitted:
     def _explain(self, new: Signature, args: Any, kwargs: Any) -> str:
         where = describe(here(3)) or ""
         if not self.entries:
-            return lines(f"{name_of(self.fun)} was traced for the first time.", where.replace("made", "called"))
+            return lines(
+                f"{name_of(self.fun)} was traced for the first time.", where.replace("made", "called")
+            )
         old = max(self.entries, key=lambda s: _likeness(s, new))
         return lines(
             f"{name_of(self.fun)} was traced again; against the nearest of {len(self.entries)} signature(s):",
@@ -198,12 +207,16 @@ def _names(fun: Any, argnums: Any, argnames: Any, what: str) -> set[Any]:
     found: set[Any] = set()
     for n in nums:
         if not isinstance(n, int) or (params and not -len(params) <= n < len(params) and not _variadic(fun)):
-            raise ArgumentError(f"jit of {name_of(fun)}: {what}_argnums={n!r} names none of its arguments {params}.")
+            raise ArgumentError(
+                f"jit of {name_of(fun)}: {what}_argnums={n!r} names none of its arguments {params}."
+            )
         n = n if n >= 0 else n + len(params)
         found.add(params[n] if n < len(params) else n)
     for name in names:
         if params and name not in params and not _takes_keyword(fun, name):
-            raise ArgumentError(f"jit of {name_of(fun)}: {what}_argnames={name!r} is none of its arguments {params}.")
+            raise ArgumentError(
+                f"jit of {name_of(fun)}: {what}_argnames={name!r} is none of its arguments {params}."
+            )
         found.add(name)
     return found
 
@@ -233,7 +246,12 @@ def _static_key(value: Any, fun: Any, name: str) -> tuple[Any, Any]:
 
 def _likeness(a: Signature, b: Signature) -> int:
     same = sum(x is y for x, y in zip(a.avals, b.avals, strict=False))
-    return 1000 * (a.in_tree == b.in_tree) + 100 * (a.statics == b.statics) + 100 * (a.config == b.config) + same
+    return (
+        1000 * bool(a.in_tree == b.in_tree)
+        + 100 * (a.statics == b.statics)
+        + 100 * (a.config == b.config)
+        + same
+    )
 
 
 def _differences(old: Signature, new: Signature, names: Callable[[], list[str]]) -> list[str]:
@@ -362,7 +380,9 @@ def _abstract_call(fun: Any, args: Any, kwargs: Any, kind: str) -> tuple[Trace, 
     avals, reasons = [], []
     for i, x in enumerate(leaves):
         if traced[i]:
-            avals.append(x.aval if isinstance(x, ShapeDtype) else leaf_aval(x, lambda i=i: names()[i], fun, kind))  # type: ignore[misc]
+            avals.append(
+                x.aval if isinstance(x, ShapeDtype) else leaf_aval(x, lambda i=i: names()[i], fun, kind)
+            )  # type: ignore[misc]
             reasons.append(Abstract(lambda i=i: f"{names()[i]}, an argument of {kind}"))  # type: ignore[misc]
     trace = Trace(kind, avals, reasons, fun, current_trace(), True)
     with trace:

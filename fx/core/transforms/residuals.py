@@ -79,5 +79,3 @@ def _name(v: Var, made: dict[Var, Equation], place: dict[Var, int], fun: Any, t:
         return "a constant closed over"
     path = t.in_tree.paths()[i]
     return f"argument {argument_name(fun, path[0].idx)}{tree.keystr(path[1:])}"
-
-

@@ -1,8 +1,8 @@
 """Reverse mode: linearize (one forward walk) and transpose (one backward walk).
 
-    linearize : (a -> b) -> a -> (b, T a -o T b)
-    transpose : (T a -o T b) -> (CT b -o CT a)
-    vjp       : (a -> b) -> a -> (b, CT b -o CT a)
+linearize : (a -> b) -> a -> (b, T a -o T b)
+transpose : (T a -o T b) -> (CT b -o CT a)
+vjp       : (a -> b) -> a -> (b, CT b -o CT a)
 """
 
 from __future__ import annotations

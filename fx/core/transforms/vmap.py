@@ -1,6 +1,6 @@
 """Batching: one walk that gives every batched value one more axis.
 
-    vmap : (a -> b) -> (n a -> n b)
+vmap : (a -> b) -> (n a -> n b)
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def vmap(
     def batched(*args: Any, **kwargs: Any) -> Any:
         call = _Mapped(fun, in_axes, axis_size, args, kwargs)
         if chunk is not None and call.size > chunk:
-            return given.run_chunks(call, chunk, lambda *a, **k: _run(call.again(a, k), out_axes, axis_name), out_axes)
+            return given.run_chunks(
+                call, chunk, lambda *a, **k: _run(call.again(a, k), out_axes, axis_name), out_axes
+            )
         return _run(call, out_axes, axis_name)
 
     return batched
@@ -115,7 +117,11 @@ class _Mapped:
         if len(set(sizes.values())) > 1:
             rows = [
                 f"  {'axis_size' if i < 0 else self.names()[i]}: "
-                + (f"{n}" if i < 0 else f"axis {self.axes[i]} of shape {aval_of(self.leaves[i]).shape}, size {n}")
+                + (
+                    f"{n}"
+                    if i < 0
+                    else f"axis {self.axes[i]} of shape {aval_of(self.leaves[i]).shape}, size {n}"
+                )
                 for i, n in sizes.items()
             ]
             raise ShapeError(
@@ -126,7 +132,11 @@ class _Mapped:
 
 def _flat_axes(fun: Any, in_axes: Any, args: Any, kwargs: Any) -> list[int | None]:
     named: dict[str, Any] = {}
-    if isinstance(in_axes, dict) and all(isinstance(k, str) for k in in_axes) and _is_by_name(fun, in_axes, args, kwargs):
+    if (
+        isinstance(in_axes, dict)
+        and all(isinstance(k, str) for k in in_axes)
+        and _is_by_name(fun, in_axes, args, kwargs)
+    ):
         named = in_axes
         params = parameter_names(fun)
         positional: Any = tuple(named.get(params[i]) if i < len(params) else None for i in range(len(args)))
@@ -136,7 +146,8 @@ def _flat_axes(fun: Any, in_axes: Any, args: Any, kwargs: Any) -> list[int | Non
         if len(positional) != len(args):
             raise TreeError(
                 lines(
-                    f"vmap of {name_of(fun)}: in_axes has {len(positional)} entries for {len(args)} positional arguments.",
+                    f"vmap of {name_of(fun)}: in_axes has {len(positional)} entries for {len(args)} "
+                    "positional arguments.",
                     "Give one entry per positional argument, or one int for all; keyword arguments go by name.",
                 )
             )
@@ -262,7 +273,9 @@ def _batch_program(program: Program, in_dims: Any, axis: Axis, force: Any) -> An
         found.extend(0 if d is not None or w else None for d, w in zip(dims, want, strict=True))
         return [_place(x, d, f, axis.size, "") for x, d, f in zip(outs, dims, found, strict=True)]
 
-    return rewrite("vmap", batched_avals(program, in_dims, axis), body, f"batched_{program.name}"), tuple(found)
+    return rewrite("vmap", batched_avals(program, in_dims, axis), body, f"batched_{program.name}"), tuple(
+        found
+    )
 
 
 def batched_avals(program: Program, in_dims: Sequence[int | None], axis: Axis) -> list[Aval]:
