@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from .avals import Aval, dtype_name
 from .primitive import Primitive
 from .source import Source
 from .trace import Literal, Trace, Tracer
+
+
+T = TypeVar("T")
 
 
 class Var:
@@ -49,6 +52,17 @@ class Equation:
         return f"<{self.primitive.name} {[v.aval for v in self.outputs]}>"
 
 
+def uncollected(make: Callable[[], T]) -> T:
+    """`make()` without garbage collection meanwhile: what a rewrite allocates is kept, and there is much of it."""
+    if not gc.isenabled():
+        return make()
+    gc.disable()
+    try:
+        return make()
+    finally:
+        gc.enable()
+
+
 class Program:
     """A pure function of arrays as equations in SSA form, closed over its consts (held by reference).
 
@@ -82,7 +96,7 @@ class Program:
         """What `make()` derives from this Program, computed once per key."""
         found = self.cache.get(key)
         if found is None:
-            found = self.cache.setdefault(key, make())
+            found = self.cache.setdefault(key, uncollected(make))
         return found
 
     @property
@@ -101,7 +115,8 @@ class Program:
         return format_program(self)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(format_program(self))}</pre>"
+        text = format_program(self).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return f"<pre>{text}</pre>"
 
 
 # From a trace
@@ -142,7 +157,7 @@ def _build_cached(trace: Trace, refs: tuple[Any, ...], name: str) -> tuple[Progr
     results = trace.node.results
     found = results.get(("program", refs))
     if found is None:
-        found = results.setdefault(("program", refs), _build(trace, refs, name))
+        found = results.setdefault(("program", refs), uncollected(lambda: _build(trace, refs, name)))
     return found  # type: ignore[no-any-return]
 
 

@@ -111,6 +111,24 @@ def clear_structures() -> None:
     _node_count[0] = 0
 
 
+_shapes: dict[Any, tuple[Aval, ...]] = {}
+
+
+def _result_avals(prim: Primitive, avals: Sequence[Aval], params: dict[str, Any], key: Any) -> tuple[Aval, ...]:
+    """What the shape rule says; remembered, except for primitives that hold Programs."""
+    place = (prim, key, *avals)
+    known = None if prim.calls else _shapes.get(place)
+    if known is not None:
+        return known
+    out = prim.shape(*avals, **params)
+    result = tuple(out) if prim.multiple else (out,)
+    if not prim.calls:
+        if len(_shapes) > 50_000:
+            _shapes.clear()
+        _shapes[place] = result
+    return result
+
+
 class Tracer(Array):
     """A variable of a trace in progress, with the ordinary array operators."""
 
@@ -209,13 +227,14 @@ class Trace:
         self.path: list[Node] = []
         self.slots: list[Any] = list(values) if values else [_NO_VALUE] * len(avals)
         self.const_ids: dict[int, int] = {}
+        self.held: list[Any] = []
         self.const_indices: list[int] = []
-        key = (by_value, tuple(avals))
-        node = _roots.get(key)
-        if node is None:
-            node = _roots.setdefault(key, Node(len(avals)))
-        self.node = self.root = node
         self.avals = tuple(avals)
+        self.node = self._root()
+
+    def _root(self) -> Node:
+        key = (self.by_value, self.avals)
+        return _roots.get(key) or _roots.setdefault(key, Node(len(self.avals)))
 
     def inputs(self) -> list[Tracer]:
         return [Tracer(self, i, a) for i, a in enumerate(self.avals)]
@@ -239,8 +258,14 @@ class Trace:
         if node is None:
             if source is None:
                 source = Source(frame.f_code, frame.f_lasti, self.scope)
-            node = self._extend(step, prim, operands, params or {}, refs, source)
-        first = self.count
+            node = self.node.children.setdefault(step, self._step(prim, operands, params or {}, key, refs, source))
+            _node_count[0] += 1
+            if _node_count[0] > _NODE_LIMIT:
+                clear_structures()
+        return self._append(node, prim)
+
+    def _append(self, node: Node, prim: Primitive) -> Any:
+        first = node.first
         self.node = node
         self.count = node.after
         self.path.append(node)
@@ -250,34 +275,27 @@ class Trace:
         self.slots.append(node)
         return Tracer(self, first, node.outputs[0])
 
-    def _extend(
-        self,
-        step: Any,
-        prim: Primitive,
-        operands: Sequence[Any],
-        params: Any,
-        refs: list[Any],
-        source: Source,
+    def _step(
+        self, prim: Primitive, operands: Sequence[Any], params: Any, key: Any, refs: list[Any], source: Any
     ) -> Node:
-        """A step never seen after this one: run the shape rule and remember it."""
+        """A step never seen after this one: run the shape rule."""
         index = self.node.after
         lifted, inputs = [], []
-        for r in refs:
+        avals = []
+        for x, r in zip(operands, refs, strict=True):
             if type(r) is Aval:
+                avals.append(r)
                 lifted.append((index, r))
                 r, index = index, index + 1
+            else:
+                avals.append(r.aval if type(r) is Literal else aval_of(x))
             inputs.append(r)
-        avals = [r if type(r) is Aval else aval_of(x) for x, r in zip(operands, refs, strict=True)]
-        out = prim.shape(*avals, **params)
         node = Node(index)
         node.primitive, node.params, node.source = prim, params, source
         node.inputs, node.lifted = tuple(inputs), tuple(lifted)
-        node.outputs = tuple(out) if prim.multiple else (out,)
+        node.outputs = _result_avals(prim, avals, params, key)
         node.after = index + len(node.outputs)
-        _node_count[0] += 1
-        if _node_count[0] > _NODE_LIMIT:
-            clear_structures()
-        return self.node.children.setdefault(step, node)
+        return node
 
     def lift(self, x: Any) -> Any:
         """A reference to an operand that is not a variable of this trace: a known constant, a new one, a literal."""
@@ -304,12 +322,10 @@ class Trace:
             x = as_buffer(x)
             return self._scalar(x, Aval((), x.dtype))
         else:
-            x, original = as_buffer(x), x
+            x = as_buffer(x)
+            if type(x) is np.ndarray and x.flags.writeable:
+                x = x.copy()  # the program runs when the user may have written into the array
             aval = Aval(tuple(x.shape), x.dtype)
-            if original is not x:
-                known = self.const_ids.get(id(x))
-                if known is not None:
-                    return known
         return self._constant(x, aval)
 
     def _scalar(self, value: Any, aval: Aval) -> Any:
@@ -402,6 +418,7 @@ class Trace:
                 index = stack[-1]
                 entry = slots[index]
                 if type(entry) is not Node:
+                    self.held.append(entry)  # const_ids knows it by its id, which must not be given to another
                     slots[index] = self._concrete_input(entry, x, use)
                     stack.pop()
                     continue
@@ -458,6 +475,18 @@ _NO_VALUE = Abstract(lambda: "an input that only a transformation sees")
 def _is_value(entry: Any) -> bool:
     t = type(entry)
     return t is not Node and t is not Abstract and t is not Tracer and t is not Array
+
+
+class RewriteTrace(Trace):
+    """The recording of a rewrite: made once per Program and kept with it, so its structure is not shared."""
+
+    def _root(self) -> Node:
+        return Node(len(self.avals))
+
+    def record(self, prim: Primitive, operands: Sequence[Any], params: Any = None, key: Any = None) -> Any:
+        refs = [x.index if type(x) is Tracer and x.trace is self else self.lift(x) for x in operands]
+        node = self._step(prim, operands, params or {}, key, refs, self.source)
+        return self._append(node, prim)
 
 
 class LinearSplit:
@@ -538,6 +567,9 @@ def _hashable(v: Any) -> bool:
 
 def eager(prim: Primitive, operands: Sequence[Any], params: dict[str, Any]) -> Any:
     """Compute now; the shape rule speaks if the operation fails, so that errors are fx's own."""
+    for x in operands:
+        if type(x) is Tracer:
+            refuse_outside(x)
     avals = [aval_of(x) for x in operands]
     out = prim.shape(*avals, **params)
     buffers = [as_buffer(x) for x in operands]
@@ -545,6 +577,18 @@ def eager(prim: Primitive, operands: Sequence[Any], params: dict[str, Any]) -> A
     if prim.multiple:
         return [Array(_own(v, prim, operands), a.weak) for v, a in zip(values, out, strict=True)]
     return Array(_own(values, prim, operands), out.weak)
+
+
+def refuse_outside(x: Tracer) -> None:
+    """LeakedTracerError for a traced value where no trace is current: after its end, or in another thread."""
+    x.trace.check_alive(x)
+    raise errors.LeakedTracerError(
+        errors.lines(
+            f"A traced value {x.aval} of {x.trace.title()} was used where nothing is traced.",
+            describe(x.source) or "it is an argument of that function",
+            "A traced value cannot cross threads: start the thread outside, and transform inside it.",
+        )
+    )
 
 
 def _own(value: Any, prim: Primitive, operands: Sequence[Any]) -> Any:

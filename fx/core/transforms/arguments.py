@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ..array import Array, as_buffer, aval_of
 from ..avals import Aval
 from ..devices import is_buffer
 from ..errors import ArgumentError, DTypeError, lines
-from ..trace import Abstract, Trace, Tracer, current_trace
+from ..trace import Abstract, Trace, Tracer, current_trace, refuse_outside
 
 
 class Selected:
@@ -25,8 +26,8 @@ class Selected:
 
     def __init__(self, fun: Any, args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Any, argnames: Any):
         self.args, self.kwargs = args, kwargs
-        self.single = isinstance(argnums, int) and argnames is None
-        nums = () if argnums is None else (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        self.single = is_index(argnums) and argnames is None
+        nums = positions(argnums)
         names = () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
         self.nums = tuple(_position(fun, n, len(args)) for n in nums)
         missing = [n for n in names if n not in kwargs]
@@ -35,6 +36,9 @@ class Selected:
             self.nums += tuple(moved.values())
             names = tuple(n for n in names if n not in moved)
         self.names = names
+        if len(set(self.nums)) < len(self.nums):
+            chosen = [argument_name(fun, n) for n in self.nums]
+            raise ArgumentError(f"argnums and argnames name an argument of {name_of(fun)} twice: {chosen}.")
         self.one_name = isinstance(argnames, str)
 
     @property
@@ -64,7 +68,7 @@ class Selected:
 
 
 def _position(fun: Any, n: Any, count: int) -> int:
-    if not isinstance(n, (int, np.integer)) or not -count <= n < count:
+    if not is_index(n) or not -count <= n < count:
         raise ArgumentError(
             lines(
                 f"argnums={n} does not name an argument of {name_of(fun)}, called with {count} positional argument(s).",
@@ -79,6 +83,33 @@ def _named_position(fun: Any, name: str, count: int) -> int:
     if name in names and names.index(name) < count:
         return names.index(name)
     raise ArgumentError(f"argnames={name!r}: {name_of(fun)} was not called with such an argument.")
+
+
+def is_index(n: Any) -> bool:
+    """Whether n is one position: an integer of any kind."""
+    return hasattr(n, "__index__")
+
+
+def positions(argnums: Any) -> tuple[Any, ...]:
+    """Positions as a tuple, from None, one integer or several."""
+    if argnums is None:
+        return ()
+    if is_index(argnums):
+        return (operator.index(argnums),)
+    if not isinstance(argnums, Iterable):
+        raise ArgumentError(f"{argnums!r} does not name arguments: write an integer or a tuple of integers.")
+    return tuple(argnums)
+
+
+def static_positions(fun: Any, nums: Sequence[Any], count: int) -> tuple[int, ...]:
+    """static_argnums of a call with `count` positional arguments, sorted, none negative."""
+    for n in nums:
+        if not is_index(n) or not -count <= n < count:
+            raise ArgumentError(
+                f"static_argnums={n!r} does not name an argument of {name_of(fun)}, called with {count} positional "
+                "argument(s)."
+            )
+    return tuple(sorted({operator.index(n) % count for n in nums}))
 
 
 def name_of(fun: Any) -> str:
@@ -135,6 +166,8 @@ def leaf_aval(x: Any, name: Callable[[], str], fun: Any, what: str) -> Aval:
     """The aval of an argument leaf, or an error that names its path."""
     t = type(x)
     if t is Tracer:
+        if current_trace() is None:
+            refuse_outside(x)
         x.trace.check_alive(x)
         return x.aval  # type: ignore[no-any-return]
     if t is Array or t is float or t is np.ndarray:

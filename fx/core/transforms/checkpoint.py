@@ -21,7 +21,7 @@ from ..errors import ArgumentError
 from ..primitive import Unknown
 from ..program import Equation, Program, Var, check, closed_program, prune
 from ..trace import Trace, current_trace
-from .arguments import check_outputs, is_array, leaf_aval, leaf_names, name_of
+from .arguments import check_outputs, is_array, leaf_aval, leaf_names, name_of, positions, static_positions
 from .call import Call, scatter_cts
 from .forward import fill, is_zero, jvp_program, pick
 from .reverse import linearize_program, transpose_program
@@ -53,14 +53,14 @@ def checkpoint(
         raise ArgumentError(
             f"checkpoint(policy={policy!r}): pass one of fx.checkpoint_policies or a predicate."
         )
-    nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums or ())
+    nums = positions(static_argnums)
 
     @functools.wraps(fun, updated=())
     def region(*args: Any, **kwargs: Any) -> Any:
         parent = current_trace()
         if parent is None:
             return fun(*args, **kwargs)
-        static = {n % len(args) for n in nums}
+        static = static_positions(fun, nums, len(args))
         dynamic = [None if i in static else a for i, a in enumerate(args)]
         leaves, in_tree = tree.flatten((dynamic, kwargs))
         traced = [is_array(x) and not isinstance(x, (bool, int)) for x in leaves]

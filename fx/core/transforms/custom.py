@@ -17,7 +17,7 @@ from ..errors import ArgumentError, RuleError, ShapeError, TreeError, lines
 from ..primitive import Primitive, Zero, absent
 from ..program import Program, closed_program, record_program
 from ..trace import Abstract, Trace, Tracer, _hashable, current_trace
-from .arguments import check_outputs, leaf_aval, name_of, parameter_names
+from .arguments import check_outputs, leaf_aval, name_of, parameter_names, positions, static_positions
 from .call import check_inputs, program_cost, runner
 from .forward import is_zero, pick, rewrite
 from .vmap import batch_program, batch_walk, batched_avals
@@ -44,7 +44,7 @@ class custom_jvp:
     def __init__(self, fun: Callable[..., Any], static_argnums: Any = (), nondiff_argnums: Any = ()):
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
-        self.static = _positions(static_argnums) + _positions(nondiff_argnums)
+        self.static = positions(static_argnums) + positions(nondiff_argnums)
         self.rule: Callable[..., Any] | None = None
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -170,10 +170,6 @@ def _path(out_tree: Any, i: int) -> str:
     return tree.keystr(out_tree.paths()[i])
 
 
-def _positions(nums: Any) -> tuple[int, ...]:
-    return (nums,) if isinstance(nums, int) else tuple(nums)
-
-
 def _merge(static_positions: Sequence[int], static: Sequence[Any], dynamic: Sequence[Any]) -> list[Any]:
     out, rest, fixed = [], iter(dynamic), dict(zip(static_positions, static, strict=True))
     for i in range(len(static) + len(dynamic)):
@@ -204,7 +200,7 @@ class _CustomCall:
 
     def __init__(self, kind: str, fun: Any, static: tuple[int, ...], args: Sequence[Any]):
         self.kind, self.fun = kind, fun
-        self.static = tuple(sorted(n % len(args) for n in static)) if args else ()
+        self.static = static_positions(fun, static, len(args))
         dynamic = tuple(a for i, a in enumerate(args) if i not in self.static)
         self.leaves, self.in_tree = tree.flatten(dynamic)
         self.avals = [
@@ -342,7 +338,7 @@ class custom_vjp:
     def __init__(self, fun: Callable[..., Any], static_argnums: Any = (), nondiff_argnums: Any = ()):
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
-        self.static = _positions(static_argnums) + _positions(nondiff_argnums)
+        self.static = positions(static_argnums) + positions(nondiff_argnums)
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
 

@@ -13,7 +13,7 @@ from ..avals import Aval
 from ..config import settings
 from ..primitive import Zero
 from ..program import Program, check, closed_program
-from ..trace import Literal, Trace, Tracer, recording
+from ..trace import Literal, RewriteTrace, Trace, Tracer, recording
 
 
 def is_zero(t: Any) -> bool:
@@ -53,7 +53,7 @@ def push(
 
 def rewrite(kind: str, avals: Sequence[Aval], body: Callable[..., Sequence[Any]], name: str) -> Program:
     """Record `body(trace, *tracers)` in a trace of its own and return the Program."""
-    trace = Trace(kind, avals)
+    trace = RewriteTrace(kind, avals)
     with trace, recording(trace):
         outputs = body(trace, *trace.inputs())
         program, consts = closed_program(trace, outputs, name)

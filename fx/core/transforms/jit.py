@@ -19,7 +19,7 @@ from ..interpret import run_program
 from ..program import Program, closed_program, format_program, program_of
 from ..source import describe, here
 from ..trace import Abstract, Trace, Tracer, current_trace
-from .arguments import argument_name, check_outputs, is_array, leaf_aval, leaf_names, name_of, parameter_names
+from .arguments import argument_name, check_outputs, is_array, is_index, leaf_aval, leaf_names, name_of, parameter_names, positions
 from .call import call, program_cost
 from .gradient import ShapeDtype
 
@@ -39,6 +39,7 @@ class Signature(NamedTuple):
     avals: tuple[Aval, ...]
     statics: tuple[Any, ...]
     config: tuple[Any, ...]
+    axes: tuple[Any, ...]
 
 
 class Jitted:
@@ -76,10 +77,10 @@ class Jitted:
         values = leaves + entry.consts
         if current_trace() is None:
             results = run_program(entry.program, values)
+            if self.donated_names:
+                self._take(args, kwargs)
         else:
             results = call(entry.program, *values)
-        if self.donated_names:
-            self._take(args, kwargs)
         return entry.out_tree.unflatten(results)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -113,7 +114,7 @@ class Jitted:
                 avals.append(x.aval)
             else:
                 avals.append(leaf_aval(x, lambda i=i: self._leaf_names(args, kwargs)[i], self.fun, "jit"))  # type: ignore[misc]
-        return leaves, Signature(in_tree, tuple(avals), tuple(statics), trace_key()), (args, kwargs)
+        return leaves, Signature(in_tree, tuple(avals), tuple(statics), trace_key(), _named_axes()), (args, kwargs)
 
     def _is(self, position: int, names: set[Any]) -> bool:
         if position in names:
@@ -201,12 +202,12 @@ class Donated:
 
 
 def _names(fun: Any, argnums: Any, argnames: Any, what: str) -> set[Any]:
-    nums = () if argnums is None else (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    nums = positions(argnums)
     names = () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
     params = parameter_names(fun)
     found: set[Any] = set()
     for n in nums:
-        if not isinstance(n, int) or (params and not -len(params) <= n < len(params) and not _variadic(fun)):
+        if not is_index(n) or (params and not -len(params) <= n < len(params) and not _variadic(fun)):
             raise ArgumentError(
                 f"jit of {name_of(fun)}: {what}_argnums={n!r} names none of its arguments {params}."
             )
@@ -241,7 +242,20 @@ def _static_key(value: Any, fun: Any, name: str) -> tuple[Any, Any]:
                 "Static values are compared between calls: pass a tuple or another hashable value, or leave it traced.",
             )
         ) from e
-    return type(value), value
+    return _exact(value), value
+
+
+def _exact(value: Any) -> Any:
+    """What tells apart values that are equal to Python but not to a trace: 1, 1.0 and True; 0.0 and -0.0."""
+    if isinstance(value, (tuple, list)):
+        return type(value), tuple(map(_exact, value))
+    return type(value), repr(value) if isinstance(value, (float, complex)) else None
+
+
+def _named_axes() -> tuple[Any, ...]:
+    """The mapped axes that collectives may ask for here."""
+    trace = current_trace()
+    return tuple(trace.axes.items()) if trace is not None and trace.axes else ()
 
 
 def _likeness(a: Signature, b: Signature) -> int:
@@ -250,6 +264,7 @@ def _likeness(a: Signature, b: Signature) -> int:
         1000 * bool(a.in_tree == b.in_tree)
         + 100 * (a.statics == b.statics)
         + 100 * (a.config == b.config)
+        + 100 * (a.axes == b.axes)
         + same
     )
 
@@ -270,6 +285,8 @@ def _differences(old: Signature, new: Signature, names: Callable[[], list[str]])
         rows.append("  another number of static arguments")
     if old.config != new.config:
         rows.append("  fx.config changed")
+    if old.axes != new.axes:
+        rows.append(f"  named axes: {dict(old.axes)} before, {dict(new.axes)} now")
     return rows or ["  a value closed over belongs to a finished transformation"]
 
 

@@ -14,7 +14,7 @@ from .. import given
 from ..avals import Aval
 from ..primitive import Unknown, Zero
 from ..program import Program, closed_program
-from ..trace import LinearSplit, Literal, Trace, recording
+from ..trace import LinearSplit, Literal, RewriteTrace, Trace, recording
 from .forward import fill, is_zero, pick, push, rewrite
 
 
@@ -60,7 +60,7 @@ def linearize_in(
     Returns outputs, the linear Program, its residuals (values of `trace`) and which outputs are active.
     """
     avals = [a.strong for a, on in zip(program.in_avals, active, strict=True) if on]
-    linear = Trace("linear", avals, parent=trace)
+    linear = RewriteTrace("linear", avals, parent=trace)
     split = LinearSplit(trace, linear)
     with linear, recording(split):
         tangents = fill(active, program.in_avals, linear.inputs())

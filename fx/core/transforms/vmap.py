@@ -52,13 +52,20 @@ def vmap(
     """
     if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
         raise ArgumentError(f"vmap(chunk={chunk!r}): a positive number of rows per chunk is needed.")
+    if chunk is not None and axis_name is not None:
+        raise ArgumentError(
+            lines(
+                f"vmap(axis_name={axis_name!r}, chunk={chunk}): a collective would see one chunk of the axis only.",
+                "Leave out chunk, or reduce over the axis outside the mapped function.",
+            )
+        )
     _check_axes_leaves(in_axes, "in_axes")
     _check_axes_leaves(out_axes, "out_axes")
 
     @functools.wraps(fun, updated=())
     def batched(*args: Any, **kwargs: Any) -> Any:
         call = _Mapped(fun, in_axes, axis_size, args, kwargs)
-        if chunk is not None and call.size > chunk:
+        if chunk is not None and call.size > chunk and call.mapped:
             return given.run_chunks(
                 call, chunk, lambda *a, **k: _run(call.again(a, k), out_axes, axis_name), out_axes
             )
@@ -83,6 +90,11 @@ class _Mapped:
         axes = _flat_axes(fun, in_axes, args, kwargs)
         self.axes = [self._axis(i, a) for i, a in enumerate(axes)]
         self.size = self._size()
+
+    @property
+    def mapped(self) -> bool:
+        """Whether any argument is mapped; otherwise the function runs once."""
+        return any(a is not None for a in self.axes)
 
     def again(self, args: Any, kwargs: Any) -> _Mapped:
         """The same call with other values (chunks)."""

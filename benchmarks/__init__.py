@@ -1,0 +1,1 @@
+"""`python -m benchmarks`: fx against NumPy, HIPS autograd, JAX and PyTorch, side by side in one process."""
