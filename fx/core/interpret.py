@@ -19,7 +19,6 @@ from .config import settings
 from .devices import HOST, backend_of, common_backend
 from .errors import NanError, lines
 from .errstate import quiet
-from .primitive import Primitive
 from .program import Equation, Program, format_equation, record_program
 from .source import describe
 from .trace import Literal, current_trace, no_trace
@@ -200,7 +199,7 @@ def _check_nans(eqn: Equation, operands: Sequence[Any], values: Sequence[Any]) -
             f"{format_equation(eqn)} made a NaN from operands without one.",
             describe(eqn.source),
             "operands: " + "; ".join(_summary(x) for x in operands),
-            _nan_hint(eqn.primitive),
+            _nan_hint(operands),
         )
     )
 
@@ -216,7 +215,15 @@ def _summary(x: Any) -> str:
     return f"{aval}" if not host.size or host.dtype.kind in "b" else f"{aval} in [{host.min()}, {host.max()}]"
 
 
-def _nan_hint(primitive: Primitive) -> str | None:
-    if primitive.name in ("mul", "div"):
-        return "If this comes from the unused branch of a where, guard its input too: where(ok, f(where(ok, x, 1)), 0)."
+def _nan_hint(operands: Sequence[Any]) -> str | None:
+    if any(_has_inf(x) for x in operands):
+        return (
+            "If the inf comes from the unused branch of a where, guard the input of that branch too: "
+            "where(ok, f(where(ok, x, 1)), 0)."
+        )
     return None
+
+
+def _has_inf(x: Any) -> bool:
+    host = backend_of(x).to_host(x)
+    return getattr(host, "dtype", np.dtype(int)).kind in "fc" and bool(np.isinf(host).any())

@@ -72,7 +72,7 @@ def residuals(fun: Callable[..., Any], *args: Any) -> Residuals:
 def _name(v: Var, made: dict[Var, Equation], place: dict[Var, int], fun: Any, t: Any) -> str:
     if v in made:
         eqn = made[v]
-        label = eqn.params.get("name") if eqn.primitive.name == "name" else None
+        label = eqn.params.get("name") if eqn.primitive.alias else None
         return f"{label} (named)" if label else f"output of {eqn.primitive.name}"
     i = place[v]
     if i >= len(t.leaves):

@@ -1,0 +1,121 @@
+"""Imports go one way, and heavy modules stay out of `import fx`."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "fx"
+
+# What each room may import, besides itself. Rooms further down stand on those above.
+PUBLIC = {"numpy", "random", "lax", "tree", "debug", "checkpoint_policies", "testing", "linalg", "", "errors"}
+MAY_IMPORT = {
+    "core": set(),
+    "primitives": {"core"},
+    "backends": {"core"},
+    "tree": {"core"},
+    "numpy": {"core", "primitives"},
+    "random": {"core", "primitives", "numpy"},
+    "lax": {"core", "primitives", "numpy"},
+    "checkpoint_policies": {"core", "primitives"},
+    "debug": {"core", "primitives"},
+    "_callbacks": {"core", "primitives"},
+    "_transfer": {"core", "primitives"},
+    "nn": PUBLIC,
+    "losses": PUBLIC | {"nn"},
+    "optim": PUBLIC,
+    "_demo": PUBLIC | {"nn", "losses", "optim"},
+    "__main__": PUBLIC | {"_demo", "nn", "losses", "optim"},
+    "testing": {"core", "primitives", *PUBLIC},
+}
+ROOM_OF_ROOT = {"__init__", "_version"}
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        room = parts[0]
+        if room not in ROOM_OF_ROOT:
+            yield path, room, parts
+
+
+def imported_rooms(path, parts):
+    """First component under fx of everything a module imports; "" is the package itself."""
+    package = ("fx", *parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            stem = ".".join(base + ([node.module] if node.module else []))
+            names = [f"{stem}.{alias.name}" if stem in ("fx",) else stem for alias in node.names]
+        else:
+            continue
+        for name in names:
+            head, *rest = name.split(".")
+            if head == "fx":
+                yield rest[0] if rest else ""
+
+
+@pytest.mark.parametrize(
+    "path, room, parts", list(modules()), ids=lambda v: v.name if isinstance(v, Path) else ""
+)
+def test_imports_go_one_way(path, room, parts):
+    assert room in MAY_IMPORT, f"fx/{room} is a new room: say here what it may import"
+    allowed = MAY_IMPORT[room] | {room}
+    public = {name for name in dir(__import__("fx"))} if "" in allowed else set()
+    wrong = {
+        r
+        for r in imported_rooms(path, parts)
+        if r not in allowed and r not in public - {"core", "primitives"}
+    }
+    assert not wrong, f"{path.relative_to(ROOT)} imports fx.{', fx.'.join(sorted(wrong))}"
+
+
+def test_core_knows_no_primitive_by_name():
+    import fx.primitives
+    from fx.core.primitive import Primitive
+
+    modules = [m for m in vars(fx.primitives).values() if hasattr(m, "__file__")]
+    names = {p.name for m in modules for p in vars(m).values() if isinstance(p, Primitive)}
+    assert {"add", "tanh", "contract"} <= names
+    names -= {"jit", "checkpoint", "recompute", "custom_jvp", "custom_vjp", "real", "max", "min"}
+    for path in (PACKAGE / "core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                texts = [c.value for c in node.comparators if isinstance(c, ast.Constant)]
+                bad = names & {t for t in texts if isinstance(t, str)}
+                assert not bad, f"{path.name}:{node.lineno} asks for the primitive {bad}"
+
+
+HEAVY = (
+    "scipy",
+    "opt_einsum",
+    "ml_dtypes",
+    "rich",
+    "cupy",
+    "llvmlite",
+    "jax",
+    "torch",
+    "hypothesis",
+    "sklearn",
+    "matplotlib",
+)
+
+
+def test_import_fx_loads_nothing_heavy():
+    code = "import sys, fx; print([m for m in sys.modules if m.partition('.')[0] in %r])" % (HEAVY,)
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_only_the_cupy_backend_imports_cupy():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            if any(n.partition(".")[0] in ("cupy", "cupyx") for n in names):
+                assert path.parent.name == "backends", path
