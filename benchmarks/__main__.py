@@ -54,7 +54,9 @@ def main() -> None:
         depth.add_column(column)
     rows = list(cases.depth_table((100, 1000) if options.quick else (100, 300, 1000, 3000, 10000)))
     for row in rows:
-        depth.add_row(row["function"], str(row["layers"]), f"{row['us/layer']:.2f}", f"{row['peak bytes/layer']:.0f}")
+        depth.add_row(
+            row["function"], str(row["layers"]), f"{row['us/layer']:.2f}", f"{row['peak bytes/layer']:.0f}"
+        )
     console.print(depth)
     figures["depth"] = rows
 

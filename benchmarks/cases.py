@@ -48,7 +48,7 @@ def bench_scalar_chain() -> Result:
 
 def _mlp_data() -> Any:
     rng = np.random.default_rng(0)
-    draw = lambda *shape: (rng.normal(size=shape) * 0.1).astype(np.float32)  # noqa: E731
+    draw = lambda *shape: (rng.normal(size=shape) * 0.1).astype(np.float32)
     params = [draw(64, 128), draw(128), draw(128, 10), draw(10)]
     x = rng.normal(size=(32, 64)).astype(np.float32)
     labels = np.eye(10, dtype=np.float32)[rng.integers(0, 10, 32)]
@@ -143,7 +143,10 @@ def tracing_cost(operations: int = 2000) -> dict[str, float]:
         start = time.perf_counter()
         gradient(0.5)
         fresh.append((first - (time.perf_counter() - start)) / operations * 1e6)
-    return {"tracing, us/operation": statistics.median(seen), "rewriting, us/equation": statistics.median(fresh)}
+    return {
+        "tracing, us/operation": statistics.median(seen),
+        "rewriting, us/equation": statistics.median(fresh),
+    }
 
 
 def depth_table(depths: tuple[int, ...] = (100, 300, 1000, 3000, 10000)) -> Iterator[dict[str, Any]]:

@@ -1105,6 +1105,7 @@ def __getattr__(name: str) -> Any:
     import scipy.special
 
     module = _Module("cupyx.scipy.special", {f: ufunc(f, getattr(scipy.special, f), False) for f in _SPECIAL})
+    module.zeta.nin, module.zeta.nargs = 2, 3  # SciPy's is a Python function
     globals()["special"] = module
     return module
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core import given as _given
+from ..primitives.elementwise import erf as erf, erfc as erfc, logistic as logistic
 from ._collectives import (
     all_gather as all_gather,
     axis_index as axis_index,

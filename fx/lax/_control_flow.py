@@ -219,10 +219,13 @@ class _Body:
     """A loop body traced so that its carry keeps its type: weak parts of the first carry are promoted."""
 
     def __init__(
-        self, kind: str, f: Any, init: Any, more: Sequence[Aval], call: Callable[..., Any], split: bool
-    ):
+        self, kind: str, f: Any, init: Any, more: Sequence[Aval], call: Callable[..., Any], split: bool,
+        counter: bool = False,
+    ):  # fmt: skip
         leaves, self.carry_tree = tree.flatten(init)
         avals = _avals(leaves, self.carry_tree, kind)
+        if counter:  # the first leaf counts trips: weak like a Python integer, whatever the bounds are
+            avals[0] = Aval((), avals[0].dtype, True)
         why = f"the carry or a slice in the body of {kind}"
         for _ in range(4):
             n = len(avals)
@@ -339,7 +342,7 @@ def _fori_dynamic(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> Any:
         i, value = carry
         return i + 1, body_fun(i, value)
 
-    body = _Body("fori_loop", body_fun, (low, init_val), [], step, split=False)
+    body = _Body("fori_loop", body_fun, (low, init_val), [], step, split=False, counter=True)
     results = bind(
         loop_p, trips, *body.inner.consts, *body.init,
         body=body.program, cond=None, sizes=(0, len(body.inner.consts), len(body.init)),
@@ -349,7 +352,9 @@ def _fori_dynamic(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> Any:
 
 
 def _as_int64(x: Any) -> Any:
-    return convert(x, np.dtype("int64")) if isinstance(x, Array) else np.int64(int(x))
+    if not isinstance(x, Array):
+        return int(x)
+    return x if x.dtype == np.int64 else convert(x, np.dtype("int64"))
 
 
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:

@@ -59,7 +59,7 @@ def _general(xp: Any, x: Any, y: Any, spec: str) -> Any:
         depth = _size(batch)
         left = x.reshape(*([depth] if nb else []), m, k)
         right = y.reshape(*([depth] if nb else []), k, n)
-        product = xp.matmul(left, right).reshape(*batch, *rows, *cols)
+        product = xp.matmul(left, right).reshape((*batch, *rows, *cols))
     return product.transpose(c) if c != tuple(range(len(c))) else product
 
 

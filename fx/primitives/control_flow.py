@@ -24,8 +24,10 @@ from ..core.transforms.forward import fill, is_zero, jvp_program, pick, rewrite
 from ..core.transforms.inner import arrange
 from ..core.transforms.reverse import linearize_program, transpose_in, transpose_program
 from ..core.transforms.vmap import batch_program, batch_walk, batched_avals
+from .dynamic_slicing import dynamic_slice
 from .elementwise import convert, eq, lt, select
-from .reductions import reduce_any, reduce_max
+from .markers import stop_gradient_p
+from .reductions import argmax, reduce_any, reduce_max
 from .shape import full, move_axis, reshape, spread
 
 # cond
@@ -498,7 +500,7 @@ def _needs_mask(at: _Layout, dims: _Layout, carry: Sequence[bool], axis: Axis) -
 def _batch_masked(
     prim: Loop, axis: Axis, at: _Layout, dims: _Layout, carry: list[Any], xs: list[Any], slice_dims: Any
 ) -> Any:
-    """Run until every element is done; finished ones keep their carry and stack ones (harmless to divide by)."""
+    """Run until every element is done; finished ones keep their carry."""
     size, nk = axis.size, len(carry)
     if at.cond is not None:
         trips = full((size,), 0, "int64")
@@ -574,23 +576,36 @@ def _masked_by_count(at: _Layout, dims: _Layout, slice_dims: Any, axis: Axis) ->
 
 
 def _masked_outputs(
-    at: _Layout,
-    axis: Axis,
-    body_dims: Any,
-    inputs: Sequence[Any],
-    carry: Sequence[Any],
-    mask: Any,
-    trace: Any,
+    at: _Layout, axis: Axis, body_dims: Any, inputs: Sequence[Any], carry: Sequence[Any], mask: Any, trace: Any
 ) -> list[Any]:
-    outs, out_dims = batch_walk(at.body, inputs, body_dims, axis, trace)
+    outs, out_dims = batch_walk(at.body, _lend(inputs, body_dims, mask), body_dims, axis, trace)
     outs = [
         spread(x, axis.size, 0) if d is None else move_axis(x, d, 0)
         for x, d in zip(outs, out_dims, strict=True)
     ]
     nk = len(carry)
     kept = [select(_column(mask, new.ndim), new, old) for new, old in zip(outs[:nk], carry, strict=True)]
-    stacked = [select(_column(mask, y.ndim), y, y.dtype.type(y.dtype.kind in "fcV")) for y in outs[nk:]]
-    return kept + stacked
+    return kept + outs[nk:]
+
+
+def _lend(values: Sequence[Any], dims: Sequence[int | None], mask: Any) -> list[Any]:
+    """Values in which each finished element stands in with those of the first unfinished one.
+
+    The results for finished elements are thrown away, but must be harmless: a body applied beyond its last trip may
+    divide by zero, and 0 * nan is nan in the derivative.
+    """
+    if mask.shape[0] == 0:
+        return list(values)
+    donor = argmax(mask, axis=0, dtype=np.dtype("int64"))
+    lent = []
+    for x, d in zip(values, dims, strict=True):
+        if d is not None:
+            start = [donor if i == d else np.int64(0) for i in range(x.ndim)]
+            row = dynamic_slice(x, *start, sizes=tuple(1 if i == d else n for i, n in enumerate(x.shape)))
+            column = reshape(mask, [n if i == d else 1 for i, n in enumerate(x.shape)])
+            x = select(column, x, stop_gradient_p(row))
+        lent.append(x)
+    return lent
 
 
 # Execution

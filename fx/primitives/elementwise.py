@@ -368,7 +368,19 @@ def _ratio_complex(x: Any, y: Any) -> Any:
 
 
 abs_ = unary("abs", ufunc="absolute", jvp=_abs_rule, kinds="any", result=dtypes.real_of)
-sign = unary("sign", ufunc="sign", jvp=_flat, kinds="number")
+
+
+def _sign_rule(x: Any, y: Any, dx: Any) -> Any:
+    """Zero for real numbers; x / |x| of a complex number turns with the part of dx across x."""
+    if x.dtype.kind != "c":
+        return zero_of(y)
+    size = abs_(x)
+    at_zero = eq(size, size.dtype.type(0))
+    turn = imag(conj(y) * dx) / select(at_zero, size.dtype.type(1), size)
+    return y * (convert(turn, y.dtype) * y.dtype.type(1j))
+
+
+sign = unary("sign", ufunc="sign", jvp=_sign_rule, kinds="number")
 floor = unary("floor", ufunc="floor", jvp=_flat, kinds="floating")
 ceil = unary("ceil", ufunc="ceil", jvp=_flat, kinds="floating")
 trunc = unary("trunc", ufunc="trunc", jvp=_flat, kinds="floating")
@@ -423,7 +435,7 @@ shift_right_logical = binary(
     "shift_right_logical",
     impl=_logical_shift,
     kinds="integer",
-    oracle=lambda x, n: (x.astype(object) % 2 ** (8 * x.itemsize) // 2 ** n.astype(object)).astype(x.dtype),
+    oracle=lambda x, n: np.right_shift(x.astype(f"uint{8 * x.itemsize}"), n).astype(x.dtype),
 )
 
 
@@ -463,7 +475,7 @@ clz = unary(
     "clz",
     impl=_leading_zeros,
     kinds="integer",
-    oracle=lambda x: np.vectorize(lambda v: 32 - int(v).bit_length(), otypes=[int])(x),
+    oracle=lambda x: 8 * x.dtype.itemsize - np.vectorize(lambda v: int(v).bit_length(), otypes=[int])(x),
 )
 
 # Complex numbers
