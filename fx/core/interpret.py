@@ -45,7 +45,6 @@ class Plan:
         self.steps = _steps(program, xp, registers)
         self.size = len(registers)
         self.outputs = [registers[v] for v in program.outputs]
-        self.shared = _aliases(program)
         self.blank = self.preset + [None] * (self.size - self.arity - len(self.preset))
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
@@ -115,16 +114,18 @@ def _literals(program: Program) -> list[Literal]:
     return list(found)
 
 
-def _aliases(program: Program) -> list[tuple[int, int | None]]:
-    """(output, input or None for a const) pairs of outputs that may share memory with what came from outside."""
-    root: dict[Any, Any] = {v: i for i, v in enumerate(program.inputs)}
-    root.update({v: None for v, _ in program.consts})
+def _aliases(program: Program) -> dict[int, set[int | None]]:
+    """Outputs that may share memory with what came from outside: with which inputs, None for a const."""
+    roots: dict[Any, set[int | None]] = {v: {i} for i, v in enumerate(program.inputs)}
+    roots.update({v: {None} for v, _ in program.consts})
     for eqn in program.equations:
-        if (eqn.primitive.view or eqn.primitive.calls) and eqn.inputs:
-            for v in eqn.inputs if eqn.primitive.calls else eqn.inputs[:1]:
-                if v in root:
-                    root.update((o, root[v]) for o in eqn.outputs)
-    return [(n, root[v]) for n, v in enumerate(program.outputs) if v in root]
+        prim = eqn.primitive
+        if prim.view or prim.calls:
+            seen = eqn.inputs if prim.calls or prim.multiple else eqn.inputs[:1]
+            found = set().union(*[roots.get(v, ()) for v in seen])
+            if found:
+                roots.update((v, found) for v in eqn.outputs)
+    return {n: roots[v] for n, v in enumerate(program.outputs) if v in roots}
 
 
 def _place(xp: Any, value: Any) -> Any:
@@ -177,17 +178,17 @@ def run_program(program: Program, values: Sequence[Any]) -> list[Any]:
 
 def wrap(program: Program, values: Sequence[Any], results: list[Any]) -> list[Any]:
     """Arrays of result buffers; a result that may be a view of a user's own buffer is copied."""
-    shared = program.once("shared", lambda: dict(_aliases(program)))
+    shared = program.once("shared", lambda: _aliases(program))
     out = []
     for n, (buffer, atom) in enumerate(zip(results, program.outputs, strict=True)):
-        if n in shared and not _is_ours(shared[n], values) and not isinstance(buffer, np.generic):
+        if n in shared and not _are_ours(shared[n], values) and not isinstance(buffer, np.generic):
             buffer = buffer.copy()
         out.append(Array(buffer, atom.aval.weak))
     return out
 
 
-def _is_ours(index: int | None, values: Sequence[Any]) -> bool:
-    return index is not None and type(values[index]) is Array
+def _are_ours(inputs: set[int | None], values: Sequence[Any]) -> bool:
+    return all(i is not None and type(values[i]) is Array for i in inputs)
 
 
 def _check_nans(eqn: Equation, operands: Sequence[Any], values: Sequence[Any]) -> None:

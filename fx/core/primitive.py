@@ -43,8 +43,21 @@ class Unknown:
     def __init__(self, aval: Aval):
         self.aval = aval
 
+    def __getattr__(self, name: str) -> Any:
+        raise NotLinearError(
+            errors.lines(
+                f"A function was transposed that is not linear: it needs the value of {self.aval}, which it should "
+                "be linear in.",
+                "A product of two traced arguments is linear in each, not in both: close over one of them.",
+            )
+        )
+
     def __repr__(self) -> str:
         return f"Unknown({self.aval})"
+
+
+class NotLinearError(errors.RuleError, AttributeError):
+    """A rule asked for the value of an operand that only its cotangent is wanted of."""
 
 
 class Axis(NamedTuple):
@@ -104,7 +117,7 @@ class Primitive:
     effect = False
     """Must run even if nobody reads its results, and in order."""
     view = False
-    """The result of `impl` may share memory with operand 0."""
+    """The result of `impl` may share memory with operand 0 (with any operand where `multiple`)."""
     alias = False
     """The result is operand 0 itself."""
     calls = False

@@ -594,7 +594,7 @@ def refuse_outside(x: Tracer) -> None:
 def _own(value: Any, prim: Primitive, operands: Sequence[Any]) -> Any:
     """Results never share memory with an array that the user can still write into."""
     if (prim.view or prim.calls) and type(value) is np.ndarray:
-        theirs = operands[:1] if prim.view else operands
+        theirs = operands if prim.calls or prim.multiple else operands[:1]
         if any(type(x) is np.ndarray and np.may_share_memory(value, x) for x in theirs):
             return value.copy()
     return value

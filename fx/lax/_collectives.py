@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,8 +35,20 @@ def _each(x: Any, axis_name: Any, apply: Callable[[Any, int], Any]) -> Any:
     return tree.map(lambda leaf: apply(leaf, size), x)
 
 
+def _over_all(reduce: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A reduction over one named axis, made to take a tuple or list of names too."""
+
+    @functools.wraps(reduce)
+    def over_all(x: Any, axis_name: Any) -> Any:
+        names = axis_name if isinstance(axis_name, (tuple, list)) else (axis_name,)
+        return functools.reduce(reduce, names, x)
+
+    return over_all
+
+
+@_over_all
 def psum(x: Any, axis_name: Any) -> Any:
-    """Sum over the named axis; a Python number is multiplied by the axis size."""
+    """Sum over the named axis (or a tuple of them); a Python number is multiplied by the axis size."""
 
     def one(leaf: Any, size: int) -> Any:
         if is_scalar(leaf):
@@ -44,6 +58,7 @@ def psum(x: Any, axis_name: Any) -> Any:
     return _each(x, axis_name, one)
 
 
+@_over_all
 def pmean(x: Any, axis_name: Any) -> Any:
     """Mean over the named axis."""
 
@@ -55,11 +70,13 @@ def pmean(x: Any, axis_name: Any) -> Any:
     return _each(x, axis_name, one)
 
 
+@_over_all
 def pmax(x: Any, axis_name: Any) -> Any:
     """Largest value over the named axis, elementwise."""
     return _each(x, axis_name, lambda leaf, size: p.pmax(as_operand(leaf), axis_name=axis_name, size=size))
 
 
+@_over_all
 def pmin(x: Any, axis_name: Any) -> Any:
     """Smallest value over the named axis, elementwise."""
     return _each(x, axis_name, lambda leaf, size: p.pmin(as_operand(leaf), axis_name=axis_name, size=size))
@@ -85,7 +102,7 @@ def all_gather(x: Any, axis_name: Any, *, axis: int = 0, tiled: bool = False) ->
 def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
     """Send values along (source, target) pairs; elements that receive nothing get zeros."""
     size = axis_size(axis_name)
-    pairs = tuple((int(a), int(b)) for a, b in perm)
+    pairs = _pairs(perm)
     sources, targets = [a for a, _ in pairs], [b for _, b in pairs]
     if len(set(sources)) < len(pairs) or len(set(targets)) < len(pairs):
         raise ArgumentError(f"ppermute: a source or a target stands twice in {pairs}.")
@@ -94,6 +111,13 @@ def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
     return _each(
         x, axis_name, lambda leaf, n: p.ppermute(as_operand(leaf), axis_name=axis_name, size=n, perm=pairs)
     )
+
+
+def _pairs(perm: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    try:
+        return tuple((operator.index(a), operator.index(b)) for a, b in perm)
+    except TypeError:
+        raise ArgumentError(f"ppermute: perm must be a sequence of (source, target) pairs of integers; got {perm!r}.") from None
 
 
 def axis_index(axis_name: Any) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from ..core import dtypes, tree
 from ..core.array import Array, as_buffer, aval_of
 from ..core.avals import Aval
+from ..core.boundary import boundary
 from ..core.errors import ArgumentError, DTypeError, ShapeError, TreeError, lines
 from ..core.primitive import bind
 from ..core.source import describe
@@ -32,6 +33,7 @@ from ..primitives.shape import (
 )
 
 
+@boundary
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
     """`true_fun(*operands)` if `pred` else `false_fun(*operands)`; both are traced, one runs.
 
@@ -50,6 +52,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     return _branch("cond", index, (false_fun, true_fun), operands)
 
 
+@boundary
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """`branches[index](*operands)`; an index out of range is clamped to the nearest branch."""
     branches = tuple(branches)
@@ -142,6 +145,7 @@ def _common_outputs(kind: str, functions: Sequence[Any], inners: Sequence[Inner]
 # Loops
 
 
+@boundary
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
@@ -280,6 +284,7 @@ def _retyped(x: Any, aval: Aval) -> Any:
     return convert(x, aval.dtype) if have.dtype != aval.dtype or have.weak else x
 
 
+@boundary
 def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any) -> Any:
     """Apply `body_fun` to the carry while `cond_fun` of it is true.
 
@@ -309,6 +314,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     return body.carry_tree.unflatten(results[1:])
 
 
+@boundary
 def fori_loop(
     lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, *, unroll: Any = 1
 ) -> Any:
@@ -357,6 +363,7 @@ def _as_int64(x: Any) -> Any:
     return x if x.dtype == np.int64 else convert(x, np.dtype("int64"))
 
 
+@boundary
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
     """Apply `f` to each slice of the leading axis, one after the other; `batch_size` rows at a time with `vmap`."""
     if batch_size is not None:
@@ -364,6 +371,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> A
     return scan(lambda _, x: (None, f(x)), None, xs)[1]
 
 
+@boundary
 def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """All prefix combinations of an associative operation, in logarithmically many steps (Blelloch, 1990).
 

@@ -112,6 +112,12 @@ def static_positions(fun: Any, nums: Sequence[Any], count: int) -> tuple[int, ..
     return tuple(sorted({operator.index(n) % count for n in nums}))
 
 
+def require_callable(fun: Any, kind: str) -> None:
+    """ArgumentError unless `fun` can be called."""
+    if not callable(fun):
+        raise ArgumentError(f"{kind} takes a function first; got {type(fun).__name__} {str(fun)[:60]!r}.")
+
+
 def name_of(fun: Any) -> str:
     return getattr(fun, "__qualname__", None) or getattr(fun, "__name__", None) or type(fun).__name__
 

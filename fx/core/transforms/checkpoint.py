@@ -16,12 +16,13 @@ from typing import Any
 
 from .. import tree
 from ..avals import Aval
+from ..boundary import boundary
 from ..config import settings
 from ..errors import ArgumentError
 from ..primitive import Unknown
 from ..program import Equation, Program, Var, check, closed_program, prune
 from ..trace import Trace, current_trace
-from .arguments import check_outputs, is_array, leaf_aval, leaf_names, name_of, positions, static_positions
+from .arguments import check_outputs, is_array, leaf_aval, leaf_names, name_of, positions, require_callable, static_positions
 from .call import Call, scatter_cts
 from .forward import fill, is_zero, jvp_program, pick
 from .reverse import linearize_program, transpose_program
@@ -49,6 +50,7 @@ def checkpoint(
     """
     if fun is None:
         return lambda f: checkpoint(f, policy=policy, static_argnums=static_argnums)
+    require_callable(fun, "checkpoint")
     if policy is not None and not callable(policy):
         raise ArgumentError(
             f"checkpoint(policy={policy!r}): pass one of fx.checkpoint_policies or a predicate."
@@ -56,6 +58,7 @@ def checkpoint(
     nums = positions(static_argnums)
 
     @functools.wraps(fun, updated=())
+    @boundary
     def region(*args: Any, **kwargs: Any) -> Any:
         parent = current_trace()
         if parent is None:

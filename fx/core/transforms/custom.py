@@ -17,7 +17,7 @@ from ..errors import ArgumentError, RuleError, ShapeError, TreeError, lines
 from ..primitive import Primitive, Zero, absent
 from ..program import Program, closed_program, record_program
 from ..trace import Abstract, Trace, Tracer, _hashable, current_trace
-from .arguments import check_outputs, leaf_aval, name_of, parameter_names, positions, static_positions
+from .arguments import check_outputs, leaf_aval, name_of, parameter_names, positions, require_callable, static_positions
 from .call import check_inputs, program_cost, runner
 from .forward import is_zero, pick, rewrite
 from .vmap import batch_program, batch_walk, batched_avals
@@ -42,6 +42,7 @@ class custom_jvp:
     """
 
     def __init__(self, fun: Callable[..., Any], static_argnums: Any = (), nondiff_argnums: Any = ()):
+        require_callable(fun, "custom_jvp")
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.static = positions(static_argnums) + positions(nondiff_argnums)
@@ -336,6 +337,7 @@ class custom_vjp:
     """
 
     def __init__(self, fun: Callable[..., Any], static_argnums: Any = (), nondiff_argnums: Any = ()):
+        require_callable(fun, "custom_vjp")
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.static = positions(static_argnums) + positions(nondiff_argnums)

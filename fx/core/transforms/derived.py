@@ -14,9 +14,10 @@ from typing import Any
 from .. import given, tree
 from ..array import aval_of
 from ..avals import Aval
+from ..boundary import boundary
 from ..errors import DTypeError, TreeError, lines
-from .arguments import Selected, name_of
-from .gradient import grad, jvp, linearize, vjp
+from .arguments import Selected, leaf_avals, name_of, require_callable
+from .gradient import grad, jvp, leaf_name, linearize, vjp
 from .vmap import vmap
 
 
@@ -75,6 +76,8 @@ def hvp(
     Returns:
         H v, like `primals` (the bare tree where there is one argument); with `has_aux`, the pair (H v, aux).
     """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise TreeError("hvp takes its arguments and its directions as tuples or lists: fx.hvp(f, (x,), (dx,)).")
     nums = tuple(range(len(primals)))
     gradient = grad(fun, nums[0] if len(nums) == 1 else nums, has_aux)
     results = jvp(gradient, tuple(primals), tuple(tangents), has_aux=has_aux)
@@ -84,20 +87,22 @@ def hvp(
 def _jacobian(
     fun: Any, argnums: Any, argnames: Any, has_aux: bool, holomorphic: bool, method: Callable[..., Any]
 ) -> Callable[..., Any]:
+    require_callable(fun, "The Jacobian")
     if argnums is None and argnames is None:
         argnums = 0
 
     @functools.wraps(fun, updated=())
+    @boundary
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         chosen = Selected(fun, args, kwargs, argnums, argnames)
         leaves, in_tree = tree.flatten(chosen.tree)
-        avals = [aval_of(x) for x in leaves]
-        for path, a in zip(in_tree.paths(), avals, strict=True):
+        avals = leaf_avals(leaves, lambda i: leaf_name(fun, chosen, in_tree, i), fun, "The Jacobian")
+        for i, a in enumerate(avals):
             wrong = a.dtype.kind != "c" if holomorphic else not a.inexact or a.dtype.kind == "c"
             if wrong:
                 raise DTypeError(
                     lines(
-                        f"The Jacobian of {name_of(fun)}: input{tree.keystr(path)} is {a}.",
+                        f"The Jacobian of {name_of(fun)}: {leaf_name(fun, chosen, in_tree, i)} is {a}.",
                         "Inputs must be real floating point, or complex with holomorphic=True.",
                     )
                 )

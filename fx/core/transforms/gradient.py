@@ -11,7 +11,8 @@ import numpy as np
 from .. import given, tree
 from ..array import Array, as_buffer, aval_of
 from ..avals import Aval
-from ..errors import DTypeError, ShapeError, TreeError, lines
+from ..boundary import boundary
+from ..errors import ArgumentError, DTypeError, ShapeError, TreeError, lines
 from ..interpret import run_program
 from ..primitive import Zero
 from ..program import closed_program
@@ -21,9 +22,11 @@ from .arguments import (
     Selected,
     argument_name,
     check_outputs,
+    is_array,
     leaf_aval,
     leaf_avals,
     name_of,
+    require_callable,
     require_inexact,
     traced_call,
 )
@@ -63,6 +66,7 @@ def grad(
     value_and = value_and_grad(fun, argnums, has_aux, holomorphic, allow_int, argnames=argnames)
 
     @functools.wraps(fun, updated=())
+    @boundary
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, g = value_and(*args, **kwargs)
         return (g, value[1]) if has_aux else g
@@ -80,17 +84,19 @@ def value_and_grad(
     argnames: str | Sequence[str] | None = None,
 ) -> Callable[..., Any]:
     """Like `grad`, returning `(value, gradient)`, or `((value, aux), gradient)` with `has_aux=True`."""
+    require_callable(fun, "grad")
     if argnums is None and argnames is None:
         argnums = 0
 
     @functools.wraps(fun, updated=())
+    @boundary
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         chosen = Selected(fun, args, kwargs, argnums, argnames)
         leaves, in_tree = tree.flatten(chosen.tree)
-        avals = leaf_avals(leaves, lambda i: _leaf_name(fun, chosen, in_tree, i), fun, "grad")
+        avals = leaf_avals(leaves, lambda i: leaf_name(fun, chosen, in_tree, i), fun, "grad")
         for i, a in enumerate(avals):
             if a.dtype.kind != "f":
-                require_inexact(a, _leaf_name(fun, chosen, in_tree, i), "grad", fun, holomorphic, allow_int)
+                require_inexact(a, leaf_name(fun, chosen, in_tree, i), "grad", fun, holomorphic, allow_int)
         active = tuple([a.inexact for a in avals])
 
         def call(tracers: list[Any]) -> Any:
@@ -170,7 +176,8 @@ def _check_scalar(value: Any, fun: Any, holomorphic: bool) -> None:
         )
 
 
-def _leaf_name(fun: Any, chosen: Selected, in_tree: Any, i: int) -> str:
+def leaf_name(fun: Any, chosen: Selected, in_tree: Any, i: int) -> str:
+    """The path of a leaf of the selected arguments: `params['w']`."""
     path = in_tree.paths()[i]
     if chosen.single:
         return _argument(fun, chosen, 0) + tree.keystr(path)
@@ -186,6 +193,7 @@ def _argument(fun: Any, chosen: Selected, n: int) -> str:
 
 
 def _traced(kind: str, fun: Any, primals: Sequence[Any], has_aux: bool) -> Any:
+    require_callable(fun, kind)
     leaves, in_tree = tree.flatten(tuple(primals))
     avals = leaf_avals(leaves, lambda i: _path_name(fun, in_tree, i), fun, kind)
     trace, outputs, out_tree = traced_call(
@@ -238,6 +246,7 @@ class _Traced:
         return self.aux_tree.unflatten(self.aux)
 
 
+@boundary
 def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """The value of `fun(*primals)` and its vector-Jacobian product.
 
@@ -287,8 +296,10 @@ def _match(values: Any, expected: Any, avals: Sequence[Aval], what: str) -> list
         if type(x) is Zero:
             out.append(x)
             continue
-        have = aval_of(x)
         path = tree.keystr(expected.paths()[i]) or "(the leaf)"
+        if not is_array(x):
+            raise ArgumentError(f"{what} {path} is {type(x).__name__} {str(x)[:60]!r}, not an array.")
+        have = aval_of(x)
         if have.shape != aval.shape:
             raise ShapeError(lines(f"{what} {path} has shape {have.shape}; {aval.shape} is needed."))
         if have.dtype != aval.dtype:
@@ -310,6 +321,7 @@ def _cast(x: Any, aval: Aval) -> Any:
     return np.asarray(as_buffer(x)).astype(aval.dtype)
 
 
+@boundary
 def jvp(
     fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
 ) -> Any:
@@ -336,6 +348,7 @@ def jvp(
     return (out, out_dot, t.finish_aux(results)) if has_aux else (out, out_dot)
 
 
+@boundary
 def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """The value of `fun(*primals)` and its derivative there as a reusable linear function.
 
@@ -370,6 +383,7 @@ def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], 
     Raises:
         RuleError: an operation on the way is not linear.
     """
+    require_callable(fun, "linear_transpose")
     leaves, in_tree = tree.flatten(primals)
     avals = [x.aval if isinstance(x, ShapeDtype) else aval_of(x) for x in leaves]
     trace, outputs, out_tree = traced_call(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .. import tree
 from ..array import Array, aval_of
 from ..avals import Aval
+from ..boundary import boundary
 from ..config import settings, trace_key
 from ..errors import ArgumentError, lines
 from ..interpret import run_program
@@ -67,6 +68,7 @@ class Jitted:
         self.last_miss: str | None = None
         """Why the last tracing was needed, against the nearest signature seen before."""
 
+    @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if settings().disable_jit:
             return self.fun(*args, **kwargs)

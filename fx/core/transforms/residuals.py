@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .. import tree
-from ..avals import Aval
+from ..avals import DYNAMIC, Aval
 from ..program import Equation, Var
 from ..source import Source
 from .arguments import argument_name
@@ -15,11 +15,14 @@ from .reverse import linearize_program
 
 
 class Residual(NamedTuple):
-    """One kept value: where it comes from, its shape and dtype, bytes, and the user line that made it."""
+    """One kept value: where it comes from, its shape and dtype, bytes, and the user line that made it.
+
+    `nbytes` is None for what a `while_loop` stacks: its number of trips is known only at run time.
+    """
 
     name: str
     aval: Aval
-    nbytes: int
+    nbytes: int | None
     source: Source | None
 
     @property
@@ -36,11 +39,11 @@ class Residuals(tuple[Residual, ...]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all residuals together."""
-        return sum(r.nbytes for r in self)
+        """Bytes of all residuals together, as far as they are known before the run."""
+        return sum(r.nbytes or 0 for r in self)
 
     def __repr__(self) -> str:
-        rows = [(r.name, str(r.aval), f"{r.nbytes:,}", str(r.source or "")) for r in self]
+        rows = [(r.name, str(r.aval), "?" if r.nbytes is None else f"{r.nbytes:,}", str(r.source or "")) for r in self]
         rows.append((f"{len(self)} residuals", "", f"{self.nbytes:,}", ""))
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         return "\n".join(
@@ -62,11 +65,15 @@ def residuals(fun: Callable[..., Any], *args: Any) -> Residuals:
     made = {v: eqn for eqn in parts.forward.equations for v in eqn.outputs}
     place = {v: i for i, v in enumerate(parts.forward.inputs)}
     found = [
-        Residual(_name(v, made, place, fun, t), v.aval, v.aval.nbytes, made[v].source if v in made else None)
+        Residual(_name(v, made, place, fun, t), v.aval, _nbytes(v.aval), made[v].source if v in made else None)
         for v in dict.fromkeys(kept)
         if type(v) is Var
     ]
-    return Residuals(sorted(found, key=lambda r: -r.nbytes))
+    return Residuals(sorted(found, key=lambda r: float("-inf") if r.nbytes is None else -r.nbytes))
+
+
+def _nbytes(aval: Aval) -> int | None:
+    return None if DYNAMIC in aval.shape else aval.nbytes
 
 
 def _name(v: Var, made: dict[Var, Equation], place: dict[Var, int], fun: Any, t: Any) -> str:

@@ -12,12 +12,13 @@ from typing import Any
 from .. import given, tree
 from ..array import aval_of
 from ..avals import Aval
+from ..boundary import boundary
 from ..errors import ArgumentError, ShapeError, TreeError, lines
 from ..interpret import run_program
 from ..primitive import Axis, Primitive
 from ..program import Program, closed_program, subprograms
 from ..trace import Abstract, Literal, Trace, Tracer, current_trace
-from .arguments import check_outputs, leaf_aval, leaf_names, name_of, parameter_names
+from .arguments import check_outputs, leaf_aval, leaf_names, name_of, parameter_names, require_callable
 from .forward import pick, rewrite
 
 
@@ -50,6 +51,7 @@ def vmap(
     >>> fx.vmap(lambda x, y: x * y, in_axes=(0, None))(fx.numpy.arange(3), 2)
     Array([0, 2, 4], int64)
     """
+    require_callable(fun, "vmap")
     if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
         raise ArgumentError(f"vmap(chunk={chunk!r}): a positive number of rows per chunk is needed.")
     if chunk is not None and axis_name is not None:
@@ -63,6 +65,7 @@ def vmap(
     _check_axes_leaves(out_axes, "out_axes")
 
     @functools.wraps(fun, updated=())
+    @boundary
     def batched(*args: Any, **kwargs: Any) -> Any:
         call = _Mapped(fun, in_axes, axis_size, args, kwargs)
         if chunk is not None and call.size > chunk and call.mapped:
@@ -222,7 +225,8 @@ def _run(call: _Mapped, out_axes: Any, axis_name: Any) -> Any:
     out_dims = _flat_out_axes(out_axes, out_tree, outputs, fun)
     program, consts = closed_program(trace, outputs)
     in_dims = (*dims, *[None] * len(consts))
-    rewritten = vmap_program(program, in_dims, axis, tuple(out_dims), name_of(fun))
+    title = lambda i: f"{name_of(fun)}: output{tree.keystr(out_tree.paths()[i])}"  # noqa: E731
+    rewritten = vmap_program(program, in_dims, axis, tuple(out_dims), title)
     return out_tree.unflatten(run_program(rewritten, values + consts))
 
 
@@ -250,17 +254,24 @@ def _flat_out_axes(out_axes: Any, out_tree: Any, outputs: Sequence[Any], fun: An
 
 
 def vmap_program(
-    program: Program, in_dims: tuple[int | None, ...], axis: Axis, out_dims: tuple[int | None, ...], name: str
+    program: Program,
+    in_dims: tuple[int | None, ...],
+    axis: Axis,
+    out_dims: tuple[int | None, ...],
+    title: Callable[[int], str],
 ) -> Program:
-    """The batched Program with the batch axes of inputs and outputs at stated places."""
+    """The batched Program with the batch axes of inputs and outputs at stated places; `title(i)` names an output."""
     key = ("vmap", in_dims, axis, out_dims)
-    return program.once(key, lambda: _vmap_program(program, in_dims, axis, out_dims, name))  # type: ignore[no-any-return]
+    return program.once(key, lambda: _vmap_program(program, in_dims, axis, out_dims, title))  # type: ignore[no-any-return]
 
 
-def _vmap_program(program: Program, in_dims: Any, axis: Axis, out_dims: Any, name: str) -> Program:
+def _vmap_program(program: Program, in_dims: Any, axis: Axis, out_dims: Any, title: Any) -> Program:
     def body(trace: Trace, *tracers: Any) -> list[Any]:
         outs, dims = batch_walk(program, tracers, in_dims, axis, trace)
-        return [_place(x, d, w, axis.size, name) for x, d, w in zip(outs, dims, out_dims, strict=True)]
+        for i, (dim, wanted) in enumerate(zip(dims, out_dims, strict=True)):
+            if wanted is None and dim is not None:
+                _refuse_unmapped(title(i))
+        return [_place(x, d, w, axis.size) for x, d, w in zip(outs, dims, out_dims, strict=True)]
 
     return rewrite("vmap", batched_avals(program, in_dims, axis), body, f"batched_{program.name}")
 
@@ -283,7 +294,7 @@ def _batch_program(program: Program, in_dims: Any, axis: Axis, force: Any) -> An
         outs, dims = batch_walk(program, tracers, in_dims, axis, trace)
         want = force or (False,) * len(outs)
         found.extend(0 if d is not None or w else None for d, w in zip(dims, want, strict=True))
-        return [_place(x, d, f, axis.size, "") for x, d, f in zip(outs, dims, found, strict=True)]
+        return [_place(x, d, f, axis.size) for x, d, f in zip(outs, dims, found, strict=True)]
 
     return rewrite("vmap", batched_avals(program, in_dims, axis), body, f"batched_{program.name}"), tuple(
         found
@@ -343,15 +354,17 @@ def mentions_axis(params: dict[str, Any], name: Any) -> bool:
     )
 
 
-def _place(x: Any, dim: int | None, wanted: int | None, size: int, name: str) -> Any:
+def _refuse_unmapped(title: str) -> None:
+    raise ShapeError(
+        lines(
+            f"vmap of {title} depends on a mapped argument, but its out_axes is None.",
+            "Give it an axis in out_axes, or reduce it over the mapped axis with a collective.",
+        )
+    )
+
+
+def _place(x: Any, dim: int | None, wanted: int | None, size: int) -> Any:
     if wanted is None:
-        if dim is not None:
-            raise ShapeError(
-                lines(
-                    f"vmap of {name}: an output depends on a mapped argument, but its out_axes is None.",
-                    "Give it an axis in out_axes, or reduce it over the mapped axis with a collective.",
-                )
-            )
         return x
     if dim is None:
         return given.spread(x, size, wanted)
