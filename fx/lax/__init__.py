@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..core import given as _given
-from ..primitives.elementwise import erf as erf, erfc as erfc, logistic as logistic
 from ._collectives import (
     all_gather as all_gather,
     axis_index as axis_index,
@@ -24,6 +23,35 @@ from ._control_flow import (
     scan as scan,
     switch as switch,
     while_loop as while_loop,
+)
+from ._operations import (
+    clamp as clamp,
+    conv_general_dilated as conv_general_dilated,
+    cumlogsumexp as cumlogsumexp,
+    cummax as cummax,
+    cummin as cummin,
+    cumprod as cumprod,
+    cumsum as cumsum,
+    digamma as digamma,
+    dynamic_slice as dynamic_slice,
+    dynamic_update_slice as dynamic_update_slice,
+    erf as erf,
+    erf_inv as erf_inv,
+    erfc as erfc,
+    iota as iota,
+    lgamma as lgamma,
+    logistic as logistic,
+    optimization_barrier as optimization_barrier,
+    pad as pad,
+    rev as rev,
+    rsqrt as rsqrt,
+    select as select,
+    sort_key_val as sort_key_val,
+    stop_gradient as stop_gradient,
+    top_k as top_k,
+    window_max as window_max,
+    window_min as window_min,
+    window_sum as window_sum,
 )
 
 _given.provide(run_chunks=_run_chunks)
