@@ -1,0 +1,123 @@
+"""Reading what callers pass: arrays, axes, shapes, dtypes. Every bad argument becomes an fx error here."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes, errors
+from ..core.array import Array, as_buffer, scalar_buffer
+from ..core.avals import Aval
+from ..primitives.elementwise import convert
+from ..primitives.families import broadcast_shapes
+from ..primitives.promotion import is_scalar
+
+
+def operand(x: Any, name: str) -> Array:
+    """x as an Array that may share the caller's memory; only for functions whose results never do."""
+    if isinstance(x, Array):
+        return x
+    if is_scalar(x):
+        return Array(scalar_buffer(x), weak=not isinstance(x, bool))
+    return Array(as_buffer(x, f"{name}: an array"))
+
+
+def owned(x: Any, name: str) -> Array:
+    """x as an Array that shares no memory with anything the caller can write into."""
+    if isinstance(x, Array):
+        return x
+    made = operand(x, name)
+    buffer = made.buffer
+    return made if isinstance(buffer, np.generic) else Array(buffer.copy(), made.weak)
+
+
+def operands(name: str, *xs: Any) -> list[Array]:
+    return [operand(x, name) for x in xs]
+
+
+def sequence(xs: Any, name: str) -> list[Any]:
+    """A non-empty list of the members of a sequence of arrays (or of the leading axis of one array)."""
+    if isinstance(xs, (str, bytes, dict)) or not (hasattr(xs, "__iter__") or hasattr(xs, "__getitem__")):
+        raise errors.ArgumentError(
+            errors.lines(
+                f"{name} takes a sequence of arrays, not {type(xs).__name__}.", f"Write {name}([x, y])."
+            )
+        )
+    members = list(xs)
+    if not members:
+        raise errors.ArgumentError(f"{name} needs at least one array.")
+    return members
+
+
+def static_int(value: Any, what: str) -> int:
+    """A Python int known now; a traced value answers if it is concrete."""
+    try:
+        return operator.index(value)
+    except TypeError as e:
+        if isinstance(e, errors.FxError):
+            raise
+        raise errors.ArgumentError(f"{what} must be an integer; got {type(value).__name__} {value!r}.") from e
+
+
+def one_axis(axis: Any, rank: int, name: str) -> int:
+    """A non-negative axis of an array of `rank` axes."""
+    index = static_int(axis, f"{name}: axis")
+    if not -rank <= index < rank:
+        raise errors.ShapeError(
+            errors.lines(
+                f"{name}: axis {index} is out of range for an array of {rank} axes.",
+                f"Axes run from {-rank} to {rank - 1}." if rank else "An array of shape () has no axes.",
+            )
+        )
+    return index % rank
+
+
+def some_axes(axis: Any, rank: int, name: str) -> tuple[int, ...]:
+    """Distinct non-negative axes, in the order given; None means all."""
+    if axis is None:
+        return tuple(range(rank))
+    given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    found = tuple(one_axis(a, rank, name) for a in given)
+    if len(set(found)) != len(found):
+        raise errors.ShapeError(f"{name}: axis {axis} names the same axis twice.")
+    return found
+
+
+def static_shape(shape: Any, name: str) -> tuple[int, ...]:
+    """A tuple of non-negative sizes from an int or a sequence."""
+    if isinstance(shape, Array) and shape.ndim == 1:
+        shape = shape.tolist()
+    items = tuple(shape) if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
+    sizes = tuple(static_int(d, f"{name}: a size") for d in items)
+    if any(d < 0 for d in sizes):
+        raise errors.ShapeError(f"{name}: sizes must not be negative; got {sizes}.")
+    return sizes
+
+
+def dtype_or(dtype: Any, default: Any) -> np.dtype[Any]:
+    """The canonical dtype asked for, or the default."""
+    return dtypes.canonical(default if dtype is None else dtype)
+
+
+def to_dtype(x: Array, dtype: Any) -> Array:
+    """x converted if a dtype was asked for."""
+    return x if dtype is None else convert(x, dtypes.canonical(dtype))
+
+
+def inexact_operand(x: Any, name: str) -> Array:
+    """x as an Array of an inexact dtype: integers and booleans become the default float."""
+    x = operand(x, name)
+    return x if x.aval.inexact else convert(x, dtypes.default_float())
+
+
+def refuse_complex(x: Any, name: str) -> None:
+    if x.dtype.kind == "c":
+        raise errors.DTypeError(f"{name} is not defined for complex numbers; got {x.aval}.")
+
+
+def common_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all of these broadcast to; ShapeError shows them."""
+    return broadcast_shapes(name, [Aval(s, dtypes.bool_) for s in shapes]) if shapes else ()

@@ -1,0 +1,64 @@
+"""Index objects: ix_, mgrid, ogrid, s_, index_exp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes, errors
+from ..core.array import Array
+from ..primitives import shape as sh
+from ..primitives.promotion import promote
+from ._arguments import operand
+from ._creation import arange, asarray, linspace, meshgrid
+from ._joining import stack
+from ._searching import flatnonzero
+
+
+def ix_(*args: Any) -> tuple[Array, ...]:
+    """Index arrays that pick a sub-grid: x[ix_([0, 2], [1, 3])] has rows 0 and 2, columns 1 and 3."""
+    lines = [
+        asarray(x, dtypes.int64) if isinstance(x, (list, tuple)) and not len(x) else asarray(x) for x in args
+    ]
+    if any(x.ndim != 1 for x in lines):
+        raise errors.ShapeError(
+            f"ix_ takes sequences along one axis; the shapes are {[x.shape for x in lines]}."
+        )
+    lines = [flatnonzero(x) if x.dtype.kind == "b" else x for x in lines]
+    rank = len(lines)
+    return tuple(
+        sh.reshape(x, tuple(x.size if i == p else 1 for i in range(rank))) for p, x in enumerate(lines)
+    )
+
+
+class Grid:
+    """`mgrid[0:2, 0:3]`: coordinates along every axis of a grid, whole or (`ogrid`) one thin array per axis.
+
+    A slice counts as `arange(start, stop, step)`; an imaginary step is a number of points of `linspace`.
+    """
+
+    def __init__(self, name: str, sparse: bool):
+        self.name, self.sparse = name, sparse
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return self._line(key)
+        lines = [operand(x, self.name) for x in promote(*map(self._line, key))]
+        grid = meshgrid(*lines, indexing="ij", sparse=self.sparse)
+        return grid if self.sparse else stack(grid)
+
+    def _line(self, key: Any) -> Array:
+        if not isinstance(key, slice) or key.stop is None:
+            raise errors.ArgumentError(f"{self.name} takes slices with a stop: {self.name}[0:2, 0:1:5j].")
+        start = 0 if key.start is None else key.start
+        if isinstance(key.step, complex):
+            return linspace(start, key.stop, int(abs(key.step)))
+        return arange(start, key.stop, 1 if key.step is None else key.step)
+
+    def __repr__(self) -> str:
+        return f"fx.numpy.{self.name}"
+
+
+mgrid, ogrid = Grid("mgrid", False), Grid("ogrid", True)
+s_, index_exp = np.s_, np.index_exp

@@ -1,0 +1,192 @@
+"""Matrices by pattern: identity, triangles, diagonals, powers; and the indices of such parts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes, errors
+from ..core.array import Array
+from ..primitives import elementwise as el, shape as sh
+from ..primitives.cumulative import cumprod
+from ._arguments import dtype_or, operand, owned, static_int
+from ._creation import _on
+from ._einsum import diagonal_of
+from .indexing import take
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, *, device: Any = None) -> Array:
+    """Ones on diagonal k of an (N, M) matrix (M = N unless given), zeros elsewhere."""
+    return _pattern(el.eq, N, M, k, dtype, device, "eye")
+
+
+def identity(n: int, dtype: Any = None) -> Array:
+    """The (n, n) identity matrix."""
+    return eye(n, dtype=dtype)
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
+    """Ones on and below diagonal k of an (N, M) matrix, zeros above."""
+    return _pattern(el.ge, N, M, k, dtype, None, "tri")
+
+
+def _pattern(compare: Any, n: Any, m: Any, k: Any, dtype: Any, device: Any, name: str) -> Array:
+    rows = static_int(n, f"{name}: N")
+    shape = (rows, rows if m is None else static_int(m, f"{name}: M"))
+    if min(shape) < 0:
+        raise errors.ShapeError(f"{name}: sizes must not be negative; got {shape}.")
+    with _on(device):
+        return el.convert(_compared(compare, shape, k, name), dtype_or(dtype, dtypes.default_float()))
+
+
+def _compared(compare: Any, shape: tuple[int, int], k: Any, name: str) -> Array:
+    """compare(row + k, column) over a grid."""
+    rows = sh.iota((shape[0], 1), 0) + static_int(k, f"{name}: k")
+    return compare(rows, sh.iota((1, shape[1]), 1))
+
+
+def tril(x: Any, k: int = 0) -> Array:
+    """The lower triangles of matrices (..., m, n): zeros above diagonal k."""
+    x = _matrices(x, "tril")
+    return el.select(_compared(el.ge, x.shape[-2:], k, "tril"), x, x.dtype.type(0))
+
+
+def triu(x: Any, k: int = 0) -> Array:
+    """The upper triangles of matrices (..., m, n): zeros below diagonal k."""
+    x = _matrices(x, "triu")
+    return el.select(_compared(el.le, x.shape[-2:], k, "triu"), x, x.dtype.type(0))
+
+
+def _matrices(x: Any, name: str) -> Array:
+    x = operand(x, name)
+    if x.ndim == 1:
+        return sh.broadcast_to(x, (x.size, x.size))
+    if x.ndim < 1:
+        raise errors.ShapeError(f"{name} needs at least one axis; got {x.aval}.")
+    return x
+
+
+def diag(v: Any, k: int = 0) -> Array:
+    """The matrix with v on its diagonal k; of a matrix, its diagonal k."""
+    v = owned(v, "diag")
+    k = static_int(k, "diag: k")
+    if v.ndim == 2:
+        return diagonal_of(v, 0, 1, k)
+    if v.ndim != 1:
+        raise errors.ShapeError(f"diag takes one or two axes; got {v.aval}.")
+    n = v.size
+    m = n + abs(k)
+    if n == 0:
+        return sh.full((m, m), 0, v.dtype)
+    before = k if k >= 0 else -k * m
+    flat = sh.pad(v, [before], [m * m - before - n - (n - 1) * m], [m])
+    return sh.reshape(flat, (m, m))
+
+
+def diagflat(v: Any, k: int = 0) -> Array:
+    """The matrix with all elements of v on its diagonal k."""
+    v = operand(v, "diagflat")
+    return diag(sh.reshape(v, (v.size,)), k)
+
+
+def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
+    """The sum of a diagonal of the plane of two axes."""
+    from ._reductions import sum
+    from ._shapes import diagonal
+
+    return sum(diagonal(x, offset, axis1, axis2), -1, dtype)
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
+    """Rows of powers of the elements of x: x**(N-1), ..., x, 1; the other way round if increasing. x: (n,)."""
+    x = operand(x, "vander")
+    if x.ndim != 1:
+        raise errors.ShapeError(f"vander takes one axis; got {x.aval}.")
+    x = x if x.aval.inexact else el.convert(x, dtypes.int64)
+    n = x.size if N is None else static_int(N, "vander: N")
+    if n < 0:
+        raise errors.ShapeError(f"vander: N must not be negative; got {n}.")
+    ones = sh.full((x.size, min(n, 1)), 1, x.dtype)
+    factors = sh.broadcast_to(sh.reshape(x, (x.size, 1)), (x.size, max(n - 1, 0)))
+    powers = sh.concatenate([ones, cumprod(factors, axis=1)], 1)
+    return powers if increasing else sh.reverse(powers, axes=(1,))
+
+
+def fill_diagonal(x: Any, val: Any, wrap: bool = False, *, inplace: bool = False) -> Array:
+    """x with values on its main diagonal; values are repeated to its length. A new array: x is not changed.
+
+    Args:
+        wrap: begin a new diagonal one row below the end of a tall matrix.
+        inplace: must be False; NumPy's function writes into x.
+    """
+    x = operand(x, "fill_diagonal")
+    if inplace:
+        raise errors.ImmutableError("fill_diagonal returns a new array; leave out inplace=True.")
+    if x.ndim < 2 or (x.ndim > 2 and len(set(x.shape)) != 1):
+        raise errors.ShapeError(f"fill_diagonal needs two axes, or more of one size; got {x.aval}.")
+    step = 1 + sum(math.prod(x.shape[i:]) for i in range(1, x.ndim))
+    stop = x.size if wrap or x.ndim > 2 else min(x.size, x.shape[1] * x.shape[1])
+    flat = sh.reshape(x, (x.size,))
+    count = len(range(0, stop, step))
+    values = el.convert(operand(val, "fill_diagonal: values"), x.dtype)
+    values = sh.reshape(values, (values.size,))
+    if count and not values.size:
+        raise errors.ShapeError("fill_diagonal needs at least one value.")
+    on = np.arange(x.size) % step == 0
+    on[stop:] = False
+    order = np.cumsum(on) - 1
+    spread = take(values, np.maximum(order, 0) % max(values.size, 1), axis=0) if count else flat
+    return sh.reshape(el.select(Array(on), spread, flat), x.shape)
+
+
+# Indices of parts
+
+
+def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
+    """Rows and columns of the places on and below diagonal k of an (n, m) matrix."""
+    return _constants(np.tril_indices(static_int(n, "tril_indices: n"), k, m))
+
+
+def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
+    """Rows and columns of the places on and above diagonal k of an (n, m) matrix."""
+    return _constants(np.triu_indices(static_int(n, "triu_indices: n"), k, m))
+
+
+def tril_indices_from(x: Any, k: int = 0) -> tuple[Array, Array]:
+    """`tril_indices` of the shape of a matrix."""
+    rows, columns = _matrix_shape(x, "tril_indices_from")
+    return tril_indices(rows, k, columns)
+
+
+def triu_indices_from(x: Any, k: int = 0) -> tuple[Array, Array]:
+    """`triu_indices` of the shape of a matrix."""
+    rows, columns = _matrix_shape(x, "triu_indices_from")
+    return triu_indices(rows, k, columns)
+
+
+def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
+    """Indices of the main diagonal of an array of `ndim` axes of size n."""
+    line = sh.iota((static_int(n, "diag_indices: n"),), 0)
+    return (line,) * static_int(ndim, "diag_indices: ndim")
+
+
+def diag_indices_from(x: Any) -> tuple[Array, ...]:
+    """`diag_indices` of the shape of an array whose axes have one size."""
+    x = operand(x, "diag_indices_from")
+    if x.ndim < 2 or len(set(x.shape)) != 1:
+        raise errors.ShapeError(f"diag_indices_from needs at least two axes of one size; got {x.aval}.")
+    return diag_indices(x.shape[0], x.ndim)
+
+
+def _constants(arrays: Any) -> tuple[Array, Array]:
+    rows, columns = (Array(np.asarray(a, np.int64)) for a in arrays)
+    return rows, columns
+
+
+def _matrix_shape(x: Any, name: str) -> tuple[int, ...]:
+    x = operand(x, name)
+    if x.ndim != 2:
+        raise errors.ShapeError(f"{name} takes a matrix; got {x.aval}.")
+    return x.shape

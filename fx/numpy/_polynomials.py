@@ -1,0 +1,164 @@
+"""Polynomials as arrays of coefficients, highest power first, as in NumPy's `poly*` functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import dtypes, errors
+from ..core.array import Array
+from ..primitives import elementwise as el, shape as sh
+from ..primitives.promotion import promote
+from ._arguments import inexact_operand, operand, operands, owned, static_int
+from ._creation import asarray
+from ._interpolation import convolve
+from ._matrices import eye, vander
+from ._reductions import sum
+from ._searching import host_values
+from .linalg import eigvals, lstsq
+
+
+def polyval(p: Any, x: Any) -> Array:
+    """The value of a polynomial at x, by Horner's rule. p: (degree + 1,); the result has the shape of x."""
+    p, x = operands("polyval", *promote(p, x))
+    p = _coefficients(p, "polyval")
+    y = sh.full(x.shape, 0, x.dtype)
+    for i in range(p.size):
+        y = y * x + _coefficient(p, i)
+    return y
+
+
+def polyadd(a: Any, b: Any) -> Array:
+    """The sum of two polynomials."""
+    return el.add(*_of_one_degree(a, b, "polyadd"))
+
+
+def polysub(a: Any, b: Any) -> Array:
+    """The difference of two polynomials."""
+    return el.sub(*_of_one_degree(a, b, "polysub"))
+
+
+def polymul(a: Any, b: Any) -> Array:
+    """The product of two polynomials."""
+    a, b = operands("polymul", *promote(a, b))
+    return convolve(_coefficients(a, "polymul"), _coefficients(b, "polymul"))
+
+
+def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
+    """(quotient, remainder) of two polynomials. The remainder keeps leading zeros: its length is static."""
+    u, v = (owned(p, "polydiv") for p in promote(u, v, inexact=True))
+    u, v = _coefficients(u, "polydiv"), _coefficients(v, "polydiv")
+    m, n = u.size, v.size
+    if m < n:
+        return sh.full((1,), 0, u.dtype), u
+    lead = _coefficient(v, 0)
+    quotient, rest = [], u
+    for _ in range(m - n + 1):
+        q = _coefficient(rest, 0) / lead
+        quotient.append(sh.reshape(q, (1,)))
+        head = sh.slice_axis(rest, 1, n, 0) - q * sh.slice_axis(v, 1, n, 0)
+        rest = sh.concatenate([head, sh.slice_axis(rest, n, rest.size, 0)], 0)
+    return sh.concatenate(quotient, 0), rest if rest.size else sh.full((1,), 0, u.dtype)
+
+
+def polyder(p: Any, m: int = 1) -> Array:
+    """The m-th derivative of a polynomial."""
+    p = _coefficients(owned(p, "polyder"), "polyder")
+    for _ in range(_order(m, "polyder")):
+        n = max(p.size - 1, 0)
+        powers = sh.reverse(sh.iota((n,), 0) + 1, axes=(0,))
+        p = sh.slice_axis(p, 0, n, 0) * el.convert(powers, p.dtype)
+    return p
+
+
+def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
+    """The m-th antiderivative of a polynomial; k: the constant(s) of integration, default 0."""
+    p = _coefficients(inexact_operand(p, "polyint"), "polyint")
+    order = _order(m, "polyint")
+    constants = asarray([0] * order if k is None else k)
+    constants = sh.broadcast_to(constants, (order,)) if constants.size == 1 else constants
+    if constants.shape != (order,):
+        raise errors.ShapeError(f"polyint: {constants.size} constants for {order} integrations.")
+    for i in range(order):
+        powers = sh.reverse(sh.iota((p.size,), 0) + 1, axes=(0,))
+        constant = el.convert(sh.slice_axis(constants, i, i + 1, 0), p.dtype)
+        p = sh.concatenate([p / el.convert(powers, p.dtype), constant], 0)
+    return p
+
+
+def poly(roots: Any) -> Array:
+    """The coefficients of the polynomial with leading coefficient 1 and these roots. roots: (n,)"""
+    roots = operand(roots, "poly")
+    if roots.ndim > 1:
+        raise errors.ShapeError(
+            f"poly takes roots along one axis; got {roots.aval}. For matrices: poly(eigvals(a))."
+        )
+    roots = sh.reshape(inexact_operand(roots, "poly"), (roots.size,))
+    p = sh.full((1,), 1, roots.dtype)
+    for i in range(roots.size):
+        shifted = sh.pad(p, [0], [1], [0])
+        p = shifted - sh.pad(p, [1], [0], [0]) * _coefficient(roots, i)
+    return p
+
+
+def roots(p: Any) -> Array:
+    """The roots of a polynomial: the eigenvalues of its companion matrix. Leading and trailing zeros must be known."""
+    p = _coefficients(inexact_operand(p, "roots"), "roots")
+    filled = np.flatnonzero(host_values(p, "roots"))
+    if filled.size == 0:
+        return sh.full((0,), 0, p.dtype)
+    first, last = int(filled[0]), int(filled[-1])
+    zeros = p.size - 1 - last
+    p = sh.slice_axis(p, first, last + 1, 0)
+    n = p.size - 1
+    complex_ = dtypes.complex_of(p.dtype)
+    if n == 0:
+        return sh.full((zeros,), 0, complex_)
+    top = -sh.slice_axis(p, 1, n + 1, 0) / _coefficient(p, 0)
+    companion = sh.concatenate([sh.reshape(top, (1, n)), eye(n - 1, n, dtype=p.dtype)], 0)
+    found = eigvals(companion)
+    return sh.concatenate([el.convert(found, complex_), sh.full((zeros,), 0, complex_)], 0)
+
+
+def polyfit(x: Any, y: Any, deg: int, w: Any = None) -> Array:
+    """Coefficients of the polynomial that fits points best in the sense of (weighted) least squares.
+
+    x: (n,), y: (n,) or (n, k), w: (n,). Returns (deg + 1,) or (deg + 1, k). Solved by QR of the scaled Vandermonde
+    matrix, so n must exceed deg and the points must not coincide.
+    """
+    x, y = operands("polyfit", *promote(x, y, inexact=True))
+    degree = _order(deg, "polyfit")
+    if x.ndim != 1 or y.ndim not in (1, 2) or y.shape[0] != x.shape[0] or not x.size:
+        raise errors.ShapeError(f"polyfit takes x: (n,) and y: (n,) or (n, k); got {x.aval} and {y.aval}.")
+    a, b = vander(x, degree + 1), y
+    if w is not None:
+        w = el.convert(operand(w, "polyfit: w"), x.dtype)
+        a = a * sh.reshape(w, (x.size, 1))
+        b = b * (w if y.ndim == 1 else sh.reshape(w, (x.size, 1)))
+    scale = el.sqrt(sum(a * a, 0))
+    found = lstsq(a / scale, b)[0]
+    return found / (scale if y.ndim == 1 else sh.reshape(scale, (degree + 1, 1)))
+
+
+def _coefficients(p: Array, name: str) -> Array:
+    if p.ndim > 1:
+        raise errors.ShapeError(f"{name} takes coefficients along one axis; got {p.aval}.")
+    return sh.reshape(p, (p.size,))
+
+
+def _coefficient(p: Array, i: int) -> Array:
+    return sh.reshape(sh.slice_axis(p, i, i + 1, 0), ())
+
+
+def _of_one_degree(a: Any, b: Any, name: str) -> list[Array]:
+    both = [_coefficients(p, name) for p in operands(name, *promote(a, b))]
+    n = max(p.size for p in both)
+    return [sh.pad(p, [n - p.size], [0], [0]) for p in both]
+
+
+def _order(m: Any, name: str) -> int:
+    order = static_int(m, f"{name}: order")
+    if order < 0:
+        raise errors.ArgumentError(f"{name}: the order must not be negative; got {order}.")
+    return order
