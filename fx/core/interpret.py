@@ -171,9 +171,13 @@ def run_program(program: Program, values: Sequence[Any]) -> list[Any]:
     """Apply a Program: record it in the current trace, or execute it and wrap the results as Arrays."""
     trace = current_trace()
     if trace is not None:
-        return record_program(program, values, trace)
+        return [_value(x) for x in record_program(program, values, trace)]
     results = run_buffers(program, [array_module.as_buffer(v) for v in values])
     return wrap(program, values, results)
+
+
+def _value(x: Any) -> Any:
+    return Array(x.value, x.aval.weak) if type(x) is Literal else x
 
 
 def wrap(program: Program, values: Sequence[Any], results: list[Any]) -> list[Any]:

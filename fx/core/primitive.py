@@ -44,6 +44,9 @@ class Unknown:
         self.aval = aval
 
     def __getattr__(self, name: str) -> Any:
+        return self._refuse()
+
+    def _refuse(self, *others: Any) -> Any:
         raise NotLinearError(
             errors.lines(
                 f"A function was transposed that is not linear: it needs the value of {self.aval}, which it should "
@@ -51,6 +54,8 @@ class Unknown:
                 "A product of two traced arguments is linear in each, not in both: close over one of them.",
             )
         )
+
+    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = _refuse
 
     def __repr__(self) -> str:
         return f"Unknown({self.aval})"

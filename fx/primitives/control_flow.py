@@ -211,7 +211,7 @@ class Loop(Primitive):
 
     def push(self, primals: Any, tangents: Any, **params: Any) -> Any:
         at, dots = _Layout(primals, **params), _Layout(tangents, **params)
-        active = at.active(dots)
+        active = at.active(dots, lambda body, on: jvp_program(body, on)[1])
         want = (*active.carry, *active.ys)
         pushed, _ = jvp_program(at.body, active.inputs, want)
         body = _interleave(pushed, at, active)
@@ -230,7 +230,7 @@ class Loop(Primitive):
 
     def linearize(self, primals: Any, tangents: Any, **params: Any) -> Any:
         at, dots = _Layout(primals, **params), _Layout(tangents, **params)
-        active = at.active(dots)
+        active = at.active(dots, lambda body, on: linearize_program(body, on).out_active)
         parts = linearize_program(at.body, active.inputs, (*active.carry, *active.ys))
         num_out = len(at.body.outputs)
         kept = _Residuals(parts.forward, num_out, at)
@@ -287,13 +287,16 @@ class _Layout:
         own = {k: getattr(self, k) for k in ("body", "cond", "sizes", "length", "reverse", "unroll")}
         return {**own, **changes}
 
-    def active(self, dots: _Layout) -> _Active:
-        """Which parts carry tangents: the carry is a fixed point over the body."""
+    def active(self, dots: _Layout, actives: Callable[[Program, Any], Any]) -> _Active:
+        """Which parts carry tangents: the carry is a fixed point over the body.
+
+        `actives(program, active inputs)` gives the active outputs, by the mode that asks: custom rules may have one only.
+        """
         consts = tuple(not is_zero(t) for t in dots.consts)
         carry = tuple(not is_zero(t) for t in dots.carry)
         xs = tuple(not is_zero(t) for t in dots.xs)
         while True:
-            out = jvp_program(self.body, (*consts, *carry, *xs))[1]
+            out = actives(self.body, (*consts, *carry, *xs))
             grown = tuple(a or b for a, b in zip(carry, out[: len(carry)], strict=True))
             if grown == carry:
                 return _Active(consts, carry, xs, out[len(carry) :])
@@ -618,18 +621,33 @@ def _run(xp: Any, at: _Layout) -> list[Any]:
         return _run_while(xp, at, body)
     n = at.length if at.length is not None else int(at.head[0])
     carry, consts, xs = list(at.carry), at.consts, at.xs
-    stacks: list[Any] | None = None
-    out_avals = at.body.out_avals[nk:]
+    stacks = _stacks(xp, at, n)
     for t in range(n - 1, -1, -1) if at.reverse else range(n):
         outs = body([*consts, *carry, *[x[t] for x in xs]])
         carry = outs[:nk]
-        if stacks is None:
-            stacks = [xp.empty((n, *y.shape), y.dtype) for y in outs[nk:]]
-        for stack, y in zip(stacks, outs[nk:], strict=True):
-            stack[t] = y
-    if stacks is None:
-        stacks = [xp.empty((n, *a.shape), a.dtype) for a in out_avals]
+        stacks = [_store(xp, stack, t, y) for stack, y in zip(stacks, outs[nk:], strict=True)]
     return [*carry, *stacks]
+
+
+def _stacks(xp: Any, at: _Layout, rows: int) -> list[Any]:
+    """Room for what the body stacks; a length known only at run time starts at 0."""
+    shapes = [tuple(0 if d == DYNAMIC else d for d in a.shape) for a in at.body.out_avals]
+    outs = list(zip(shapes, at.body.out_avals, strict=True))[len(at.carry) :]
+    return [xp.empty((rows, *shape), a.dtype) for shape, a in outs]
+
+
+def _store(xp: Any, stack: Any, t: int, y: Any) -> Any:
+    """stack[t] = y. What an inner loop stacked differs in length from trip to trip: the rows are padded with zeros."""
+    if y.shape == stack.shape[1:]:
+        stack[t] = y
+        return stack
+    if any(have < want for have, want in zip(stack.shape[1:], y.shape, strict=True)):
+        room = [have if want <= have else max(want, 2 * have) for have, want in zip(stack.shape[1:], y.shape, strict=True)]
+        grown = xp.zeros((stack.shape[0], *room), stack.dtype)
+        grown[tuple(slice(d) for d in stack.shape)] = stack
+        stack = grown
+    stack[(t, *[slice(d) for d in y.shape])] = y
+    return stack
 
 
 def _run_while(xp: Any, at: _Layout, body: Callable[..., Any]) -> list[Any]:
@@ -637,15 +655,14 @@ def _run_while(xp: Any, at: _Layout, body: Callable[..., Any]) -> list[Any]:
     going = runner(at.cond, xp)
     nk = len(at.carry)
     carry, t, room = list(at.carry), 0, 16
-    stacks = [xp.empty((room, *a.shape), a.dtype) for a in at.body.out_avals[nk:]]
+    stacks = _stacks(xp, at, room)
     while bool(going([*at.cond_consts, *carry])[0]):
         outs = body([*at.consts, *carry, *[x[t] for x in at.xs]])
         carry = outs[:nk]
         if t == room and stacks:
             stacks = [xp.concatenate([s, xp.empty_like(s)]) for s in stacks]
             room *= 2
-        for stack, y in zip(stacks, outs[nk:], strict=True):
-            stack[t] = y
+        stacks = [_store(xp, stack, t, y) for stack, y in zip(stacks, outs[nk:], strict=True)]
         t += 1
     stacks = [s[:t] for s in stacks]
     return [xp.asarray(t, dtype=np.int64) if xp is not np else np.int64(t), *carry, *stacks]

@@ -435,7 +435,7 @@ shift_right_logical = binary(
     "shift_right_logical",
     impl=_logical_shift,
     kinds="integer",
-    oracle=lambda x, n: np.right_shift(x.astype(f"uint{8 * x.itemsize}"), n).astype(x.dtype),
+    oracle=lambda x, n: (x.astype(f"uint{8 * x.dtype.itemsize}") >> n.astype(np.uint8)).astype(x.dtype),
 )
 
 
@@ -535,8 +535,8 @@ make_complex = binary(
     result=dtypes.complex_of,
     oracle=lambda x, y: x + 1j * y,
     transpose=lambda ct, x, y: [
-        collapse(real(ct), x.aval.shape) if type(x) is Unknown else None,
-        collapse(imag(-ct), y.aval.shape) if type(y) is Unknown else None,
+        collapse(convert(real(ct), x.aval.dtype), x.aval.shape) if type(x) is Unknown else None,
+        collapse(convert(imag(-ct), y.aval.dtype), y.aval.shape) if type(y) is Unknown else None,
     ],
 )
 

@@ -63,6 +63,7 @@ class Barrier(Primitive):
 
     name = "optimization_barrier"
     multiple = True
+    view = True
 
     def impl(self, xp: Any, *operands: Any) -> Any:
         return operands

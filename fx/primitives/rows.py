@@ -123,11 +123,15 @@ def _combine(table: Any, k: Any, lines: Any, op: str) -> None:
 
 
 def _add_rows(k: Any, lines: Any, table: Any) -> None:
-    """Equal rows are brought together and summed, then each row of `table` is written once."""
+    """A sparse matrix of ones sums the lines of each row, then every row of `table` is written once."""
+    from scipy.sparse import csr_array
+
     order = np.argsort(k, kind="stable")
     rows = k[order]
     starts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
-    table[rows[starts]] += np.add.reduceat(lines[order], starts, axis=0)
+    ends = np.append(starts, len(k))
+    sums = csr_array((np.ones(len(k), table.dtype), order, ends), shape=(len(starts), len(k))) @ lines
+    table[rows[starts]] += sums
 
 
 # The device

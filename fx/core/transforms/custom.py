@@ -10,14 +10,16 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import given, tree
-from ..array import aval_of
+from ..array import Array, aval_of
 from ..avals import Aval
 from ..errors import ArgumentError, RuleError, ShapeError, TreeError, lines
 from ..primitive import Primitive, Zero, absent
-from ..program import Program, closed_program, record_program
-from ..trace import Abstract, Trace, Tracer, _hashable, current_trace
-from .arguments import check_outputs, leaf_aval, name_of, parameter_names, positions, require_callable, static_positions
+from ..program import Program, closed_program, record_program, subprograms
+from ..trace import Abstract, Literal, Trace, _hashable, current_trace
+from .arguments import check_outputs, is_array, leaf_aval, name_of, parameter_names, positions, require_callable, static_positions
 from .call import check_inputs, program_cost, runner
 from .forward import is_zero, pick, rewrite
 from .vmap import batch_program, batch_walk, batched_avals
@@ -79,22 +81,27 @@ class custom_jvp:
         program, consts, out_tree = call.trace()
         rule: Any = LazyRule(self._rule, call, out_tree, program)
         rule_consts: list[Any] = []
-        if not _in_rule.get():
-            rule, rule_consts = rule.trace(current_trace())
+        if not rule.recursive:
+            rule, rule_consts = rule.trace(current_trace(), call.leaves)
         sizes = (len(call.leaves), len(consts))
         results = custom_jvp_p(*call.leaves, *consts, *rule_consts, program=program, rule=rule, sizes=sizes)
         return out_tree.unflatten(results)
 
-    def _rule(self, call: _CustomCall, out_tree: Any, program: Program, parent: Any) -> Any:
+    @property
+    def rules_given(self) -> tuple[Any, ...]:
+        return (self.rule,)
+
+    def _rule(self, call: _CustomCall, out_tree: Any, program: Program, parent: Any, leaves: Any) -> Any:
         n = len(call.avals)
         avals = call.avals + [a.strong for a in call.avals]
 
         def run(tracers: list[Any]) -> Any:
             primals = call.in_tree.unflatten(tracers[:n])
             tangents = call.in_tree.unflatten(tracers[n:])
-            return self.rule(*call.statics, primals, tangents)  # type: ignore[misc]
+            return _fitted(self.rule(*call.statics, primals, tangents), program.out_avals * 2)  # type: ignore[misc]
 
-        trace, outputs, tree_found = call.record(run, avals, f"{name_of(self.fun)}'s jvp rule", parent)
+        title = f"{name_of(self.fun)}'s jvp rule"
+        trace, outputs, tree_found = call.record(run, avals, title, parent, leaves)
         pair = tree_found.children()
         if len(pair) != 2 or pair[0] != out_tree or pair[1] != out_tree:
             raise TreeError(
@@ -109,16 +116,22 @@ class custom_jvp:
         return closed_program(trace, outputs, f"jvp_{name_of(self.fun)}")
 
 
-_in_rule: ContextVar[bool] = ContextVar("fx_in_rule", default=False)
+_tracing: ContextVar[tuple[tuple[Any, Any], ...]] = ContextVar("fx_rules_in_progress", default=())
+"""The custom functions whose rules are being traced, outermost first, each with what its rule captured."""
+_DEPTH = 8
 
 
 class LazyRule:
-    """A user's rule for one call. Traced where the function is called, so that what it closes over is an operand;
-    inside another rule (rules often call their own function) only when a higher derivative asks for it."""
+    """A user's rule for one call. Traced where the function is called, so that what it closes over is an operand.
+
+    A rule that calls its own function would never end: there it is traced when a higher derivative asks for it.
+    What it closes over then is no operand, but belongs to the key, so that results never get stale.
+    """
 
     def __init__(self, make: Any, call: _CustomCall, *known: Any):
         self.make, self.call, self.known = make, call.description(), known
-        self.key = (make, call.key(), known)
+        self.around = _tracing.get()
+        self.key = (make, make.__self__.rules_given, call.key(), known, self.around)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LazyRule) and self.key == other.key
@@ -126,14 +139,69 @@ class LazyRule:
     def __hash__(self) -> int:
         return hash(self.key)
 
-    def trace(self, parent: Any = None) -> Any:
-        token = _in_rule.set(True)
-        try:
-            return self.make(self.call, *self.known, parent)
-        finally:
-            _in_rule.reset(token)
+    @property
+    def recursive(self) -> bool:
+        """Whether the rule is (or may be, deep down) asked for while it is being traced."""
+        return len(self.around) >= _DEPTH or any(f is self.make.__self__ for f, _ in self.around)
 
-    resolve = trace
+    def trace(self, parent: Any, leaves: Any) -> Any:
+        """The rule and what it captures. `leaves` are the values that the rule may ask of its primals."""
+        made, consts = self._trace(parent, leaves, (*self.around, (self.make.__self__, None)))
+        captured = _captured(made, consts) if _has_late(made) else None
+        if captured is None:
+            return made, consts
+        return self._trace(parent, leaves, (*self.around, (self.make.__self__, captured)))
+
+    def resolve(self) -> Any:
+        """The rule, late."""
+        return self._trace(None, None, self.around)
+
+    def _trace(self, parent: Any, leaves: Any, around: Any) -> Any:
+        token = _tracing.set(around)
+        try:
+            return self.make(self.call, *self.known, parent, leaves)
+        finally:
+            _tracing.reset(token)
+
+
+class _Same:
+    """Stands for one object in a key, and keeps it alive."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def _programs(made: Any) -> list[Program]:
+    return [made] if isinstance(made, Program) else [made.fwd, made.bwd]
+
+
+def _has_late(made: Any) -> bool:
+    """Whether a rule contains calls whose own rules are traced late."""
+    late = (LazyRule, BatchedRule, BatchedRules)
+    return any(
+        isinstance(value, late) or any(map(_has_late, [p for _, p in subprograms({name: value})]))
+        for program in _programs(made)
+        for eqn in program.equations
+        if eqn.primitive.calls
+        for name, value in eqn.params.items()
+    )
+
+
+def _captured(made: Any, consts: Sequence[Any]) -> Any:
+    """A key for the values that a rule closes over; None if there are none."""
+    literals = any(
+        type(v) is Literal and v.aval.inexact for p in _programs(made) for eqn in p.equations for v in eqn.inputs
+    )
+    if not consts and not literals:
+        return None
+    values = tuple((c.dtype, c.tobytes()) if isinstance(c, np.generic) else _Same(c) for c in consts)
+    return made if literals else None, values
 
 
 class BatchedRule(NamedTuple):
@@ -161,10 +229,27 @@ def batched_rule(rule: Any, dims: tuple[int | None, ...], axis: Any, force: tupl
     return BatchedRule(rule, dims, axis, force)
 
 
-def _same_aval(want: Aval, x: Any, what: str) -> None:
-    have = x.aval if isinstance(x, Tracer) else aval_of(x)
+def _same_aval(want: Aval, x: Any, what: str, like: str = "the function's output") -> None:
+    have = aval_of(x)
     if want.shape != have.shape or want.dtype != have.dtype:
-        raise ShapeError(f"{what} must be {want.strong} like the function's output; it is {have}.")
+        raise ShapeError(f"{what} must be {want.strong} like {like}; it is {have}.")
+
+
+def _fitted(outputs: Any, wanted: Sequence[Aval]) -> Any:
+    """What a rule returned; where a Python scalar decided a dtype, on either side, in the wanted one."""
+    leaves, treedef = tree.flatten(outputs)
+    fitted = [_fit(x, a) for x, a in zip(leaves, wanted, strict=False)]
+    return treedef.unflatten(fitted + leaves[len(fitted) :])
+
+
+def _fit(x: Any, want: Aval) -> Any:
+    if not is_array(x):
+        return x
+    have = aval_of(x)
+    weak = (have.weak or want.weak) and have.dtype.kind in "biuf" and want.dtype.kind == "f"
+    if not weak or have.dtype == want.dtype:
+        return x
+    return given.convert(x, want.dtype) if isinstance(x, Array) else want.dtype.type(x)
 
 
 def _path(out_tree: Any, i: int) -> str:
@@ -219,7 +304,7 @@ class _CustomCall:
 
     def key(self) -> Any:
         """What tracing a rule depends on besides the rule."""
-        statics = tuple((type(s), s if _hashable(s) else id(s)) for s in self.statics)
+        statics = tuple((type(s), s) if _hashable(s) else _Same(s) for s in self.statics)
         return (self.in_tree, tuple(self.avals), statics)
 
     def arguments(self, tracers: list[Any]) -> list[Any]:
@@ -252,12 +337,15 @@ class _CustomCall:
             flat += leaves
         for i, (c, a) in enumerate(zip(flat, self.avals, strict=True)):
             if c is not None and a.inexact:
-                _same_aval(a, c, f"The bwd rule of {name_of(self.fun)}: cotangent{_path(self.in_tree, i)}")
+                title = f"The bwd rule of {name_of(self.fun)}: cotangent{_path(self.in_tree, i)}"
+                flat[i] = c = _fit(c, a)
+                _same_aval(a, c, title, "its argument")
         return [c if a.inexact else None for c, a in zip(flat, self.avals, strict=True)]
 
     def record(self, run: Any, avals: Sequence[Aval], title: str, parent: Any, values: Any = None) -> Any:
-        if values is None:
-            values = [Abstract(lambda: f"an operand of {title}")] * len(avals)
+        """Trace `run`; `values` are those of the first inputs, as far as they are known."""
+        known = list(values or ())
+        values = known + [Abstract(lambda: f"an operand of {title}")] * (len(avals) - len(known))
         trace = Trace(self.kind, avals, values, self.fun, parent, parent is None or parent.by_value)
         with trace:
             outputs, out_tree = tree.flatten(run(trace.inputs()))
@@ -323,7 +411,7 @@ custom_jvp_p = CustomJVP()
 
 def inline(program: Program, values: Sequence[Any]) -> list[Any]:
     """Apply a Program equation by equation in the current trace."""
-    return record_program(program, values, current_trace())
+    return [getattr(x, "scalar", x) for x in record_program(program, values, current_trace())]
 
 
 class custom_vjp:
@@ -363,22 +451,26 @@ class custom_vjp:
         program, consts, out_tree = call.trace()
         rules: Any = LazyRule(self._rules, call, out_tree, program)
         rule_consts: list[Any] = []
-        if not _in_rule.get():
-            rules, rule_consts = rules.trace(current_trace())
+        if not rules.recursive:
+            rules, rule_consts = rules.trace(current_trace(), call.leaves)
         sizes = (len(call.leaves), len(consts))
         results = custom_vjp_p(*call.leaves, *consts, *rule_consts, program=program, rules=rules, sizes=sizes)
         return out_tree.unflatten(results)
 
+    @property
+    def rules_given(self) -> tuple[Any, ...]:
+        return self.fwd, self.bwd
+
     def _rules(
-        self, call: _CustomCall, out_tree: Any, program: Program, parent: Any
+        self, call: _CustomCall, out_tree: Any, program: Program, parent: Any, leaves: Any
     ) -> tuple[Rules, list[Any]]:
-        fwd, fwd_consts, res_tree, res_avals = self._forward(call, program, out_tree, parent)
+        fwd, fwd_consts, res_tree, res_avals = self._forward(call, program, out_tree, parent, leaves)
         bwd, bwd_consts, given_cts = self._backward(call, program, out_tree, res_tree, res_avals, parent)
         return Rules(fwd, bwd, given_cts, len(fwd_consts)), [*fwd_consts, *bwd_consts]
 
-    def _forward(self, call: _CustomCall, program: Program, out_tree: Any, parent: Any) -> Any:
-        run = lambda tracers: self.fwd(*call.arguments(tracers))  # type: ignore[misc]
-        trace, outputs, found = call.record(run, call.avals, f"{name_of(self.fun)}'s fwd rule", parent)
+    def _forward(self, call: _CustomCall, program: Program, out_tree: Any, parent: Any, leaves: Any) -> Any:
+        run = lambda tracers: _fitted(self.fwd(*call.arguments(tracers)), program.out_avals)  # type: ignore[misc]
+        trace, outputs, found = call.record(run, call.avals, f"{name_of(self.fun)}'s fwd rule", parent, leaves)
         pair = found.children()
         if len(pair) != 2 or pair[0] != out_tree:
             raise TreeError(
