@@ -7,6 +7,8 @@ Every class is an `FxError` and also the builtin it resembles, so `except ValueE
 
 from __future__ import annotations
 
+import reprlib
+
 import numpy as np
 
 
@@ -60,6 +62,19 @@ class LinAlgError(FxError, np.linalg.LinAlgError):
 
 class DeviceError(FxError, RuntimeError):
     """A device is missing, or values on two devices were mixed."""
+
+
+class OutOfMemoryError(FxError, MemoryError):
+    """An array does not fit into the memory that is left; names the operation, shape and bytes."""
+
+
+def brief(x: object) -> str:
+    """`repr`, cut in the middle where it is long, of anything: deep, cyclic, or with a `repr` that fails."""
+    return _brief.repr(x)
+
+
+_brief = reprlib.Repr()
+_brief.maxother = _brief.maxstring = 80
 
 
 def lines(*parts: str | None) -> str:

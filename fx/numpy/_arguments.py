@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array, as_buffer, scalar_buffer
 from ..core.avals import Aval
+from ..core.devices import is_buffer
 from ..primitives.elementwise import convert
 from ..primitives.families import broadcast_shapes
 from ..primitives.promotion import is_scalar
@@ -40,7 +39,8 @@ def operands(name: str, *xs: Any) -> list[Array]:
 
 def sequence(xs: Any, name: str) -> list[Any]:
     """A non-empty list of the members of a sequence of arrays (or of the leading axis of one array)."""
-    if isinstance(xs, (str, bytes, dict)) or not (hasattr(xs, "__iter__") or hasattr(xs, "__getitem__")):
+    arrays = isinstance(xs, Array) or is_buffer(xs)
+    if (arrays and not xs.shape) or not (arrays or isinstance(xs, (list, tuple))):
         raise errors.ArgumentError(
             errors.lines(
                 f"{name} takes a sequence of arrays, not {type(xs).__name__}.", f"Write {name}([x, y])."
@@ -52,34 +52,38 @@ def sequence(xs: Any, name: str) -> list[Any]:
     return members
 
 
-def static_int(value: Any, what: str) -> int:
-    """A Python int known now; a traced value answers if it is concrete."""
+def host_array(nested: Any, what: str) -> Any:
+    """A NumPy array of a nested list of numbers, in NumPy's own dtype for it."""
     try:
-        return operator.index(value)
-    except TypeError as e:
+        array = np.asarray(nested)
+    except (ValueError, TypeError) as e:
         if isinstance(e, errors.FxError):
             raise
-        raise errors.ArgumentError(f"{what} must be an integer; got {type(value).__name__} {value!r}.") from e
+        raise errors.ArgumentError(
+            errors.lines(
+                f"{what}: the list {errors.brief(nested)} does not make an array.",
+                "Nested lists must hold numbers and have equal lengths on each level.",
+            )
+        ) from e
+    dtypes.canonical(array.dtype)
+    return array
+
+
+def static_int(value: Any, what: str) -> int:
+    """A Python int known now; a traced value answers if it is concrete."""
+    return static.integer(value, what)
 
 
 def one_axis(axis: Any, rank: int, name: str) -> int:
     """A non-negative axis of an array of `rank` axes."""
-    index = static_int(axis, f"{name}: axis")
-    if not -rank <= index < rank:
-        raise errors.ShapeError(
-            errors.lines(
-                f"{name}: axis {index} is out of range for an array of {rank} axes.",
-                f"Axes run from {-rank} to {rank - 1}." if rank else "An array of shape () has no axes.",
-            )
-        )
-    return index % rank
+    return static.axis(axis, rank, name)
 
 
 def some_axes(axis: Any, rank: int, name: str) -> tuple[int, ...]:
     """Distinct non-negative axes, in the order given; None means all."""
     if axis is None:
         return tuple(range(rank))
-    given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    given = static.integers(axis, f"{name}: axis")
     found = tuple(one_axis(a, rank, name) for a in given)
     if len(set(found)) != len(found):
         raise errors.ShapeError(f"{name}: axis {axis} names the same axis twice.")
@@ -90,11 +94,7 @@ def static_shape(shape: Any, name: str) -> tuple[int, ...]:
     """A tuple of non-negative sizes from an int or a sequence."""
     if isinstance(shape, Array) and shape.ndim == 1:
         shape = shape.tolist()
-    items = tuple(shape) if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
-    sizes = tuple(static_int(d, f"{name}: a size") for d in items)
-    if any(d < 0 for d in sizes):
-        raise errors.ShapeError(f"{name}: sizes must not be negative; got {sizes}.")
-    return sizes
+    return static.sizes(shape, f"{name}: a size")
 
 
 def dtype_or(dtype: Any, default: Any) -> np.dtype[Any]:

@@ -14,7 +14,7 @@ from ..core.array import Array, concrete
 from ..core.primitive import bind
 from ..primitives import elementwise as el
 from ..primitives.promotion import binary_function, is_scalar, promote, unary_function
-from ._arguments import operand, owned, refuse_complex
+from ._arguments import inexact_operand, operand, owned, refuse_complex
 
 add = binary_function(el.add, "add", "x + y; for booleans the logical or.")
 subtract = binary_function(el.sub, "subtract", "x - y.")
@@ -143,7 +143,7 @@ def divmod(x: Any, y: Any, /) -> tuple[Array, Array]:
 
 def fabs(x: Any, /) -> Array:
     """|x| of real numbers, in floating point."""
-    (x,) = promote(x, inexact=True)
+    x = inexact_operand(x, "fabs")
     refuse_complex(x, "fabs")
     return absolute(x)
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import errors
+from ..core import errors, static
 from ..core.array import Array
 from ..core.devices import is_buffer
 from ..primitives import elementwise as el
 from ..primitives.shape import full, reshape
 from . import _arithmetic as ar
+from ._arguments import host_array
 from ._index_basic import COMBINE
 from ._index_grammar import beside, parse
 from ._index_values import fitting_value, spread_value, static_fill
@@ -104,12 +105,13 @@ class At:
         indices_are_sorted: bool = False,
     ) -> Array:
         """x with `func(x[index])` there: once, also where an index comes twice."""
+        static.function(func, "x.at[...].apply: func")
         return self.set(func(self.get(mode=mode)), mode=mode, unique_indices=unique_indices)
 
     def _combine(self, op: str, value: Any, mode: str | None, unique: bool) -> Array:
         x = self.x
         if isinstance(value, (list, tuple)):
-            value = beside(x, np.asarray(value))
+            value = beside(x, host_array(value, f"x.at[...].{op}: the value"))
         value = fitting_value(value, x.dtype, f"x.at[...].{op}")
         mask = self._mask_for(value)
         if mask is not None:

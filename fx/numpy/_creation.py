@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import devices, dtypes, errors
-from ..core.array import Array, as_buffer
+from ..core import devices, dtypes, errors, static
+from ..core.array import Array, as_buffer, typed
+from ..core.avals import MAX_RANK
 from ..core.devices import current_device, default_device
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import is_scalar, promote
@@ -86,10 +87,7 @@ def _from_buffer(x: Any, dtype: Any, copy: bool | None) -> Array:
 
 
 def _typed_scalar(x: Any, dtype: np.dtype[Any]) -> Any:
-    try:
-        return dtype.type(x)
-    except (OverflowError, TypeError, ValueError) as e:
-        raise errors.ArgumentError(f"The Python number {x} does not fit {dtype}.") from e
+    return typed(x, dtype)
 
 
 def _placed(buffer: Any) -> Array:
@@ -124,14 +122,18 @@ class _Leaves:
         self.dtypes: list[Any] = []
         self.arrays = False
 
-    def visit(self, x: Any) -> None:
+    def visit(self, x: Any, depth: int = 1) -> None:
+        if depth > MAX_RANK:
+            raise errors.ArgumentError(
+                f"asarray: this list is nested more than {MAX_RANK} deep, or contains itself."
+            )
         kinds = set(map(type, x))
         self.kinds |= kinds & _NUMBERS
         if kinds <= _NUMBERS:
             return
         for member in x:
             if isinstance(member, (list, tuple, range)):
-                self.visit(member)
+                self.visit(member, depth + 1)
             elif type(member) not in _NUMBERS:
                 self.leaf(member)
 
@@ -370,6 +372,7 @@ def indices(dimensions: Any, dtype: Any = None, sparse: bool = False) -> Any:
 
 def fromfunction(function: Callable[..., Any], shape: Any, *, dtype: Any = None, **kwargs: Any) -> Any:
     """function(i, j, ...) called once with the index arrays of a grid."""
+    static.function(function, "fromfunction: function")
     grid = indices(shape, dtype_or(dtype, dtypes.default_float()))
     return function(
         *[sh.reshape(sh.slice_axis(grid, i, i + 1, 0), grid.shape[1:]) for i in range(grid.shape[0])],

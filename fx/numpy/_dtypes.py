@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..core.devices import is_buffer
 from ..primitives.promotion import dtype_and_weak, is_scalar
@@ -142,19 +142,21 @@ _RANK = (builtins.bool, int, float, complex)
 
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> Any:
     """Whether values of one dtype (or an array's) convert to another under NumPy's casting rule."""
-    return np.can_cast(_dtype_of(from_), dtypes.canonical(to), casting)
+    rules = ("no", "equiv", "safe", "same_kind", "unsafe")
+    return np.can_cast(_dtype_of(from_), dtypes.canonical(to), static.choice(casting, rules, "can_cast: casting"))
 
 
 def issubdtype(arg1: Any, arg2: Any) -> Any:
     """Whether a dtype lies below another or below an abstract one such as `floating`."""
     if isinstance(arg2, ScalarType):
         return dtypes.canonical(arg1) == arg2.dtype
-    if arg1 in _ABSTRACT:
-        return np.issubdtype(arg1, arg2)
+    if isinstance(arg1, type) and arg1 in _ABSTRACT:
+        above = arg2 if isinstance(arg2, type) and issubclass(arg2, generic) else dtypes.canonical(arg2)
+        return np.issubdtype(arg1, above)
     found = dtypes.canonical(arg1)
     if dtypes.is_bfloat16(found):
         return arg2 in (np.floating, np.inexact, np.number, np.generic)
-    return np.issubdtype(found, arg2)
+    return np.issubdtype(found, arg2 if isinstance(arg2, type) and issubclass(arg2, generic) else dtypes.canonical(arg2))
 
 
 _ABSTRACT = (generic, number, inexact, floating, complexfloating, integer, signedinteger, unsignedinteger)

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core import errors
+from ..core import errors, static
 from ..core.array import Array
 from ..core.transforms.vmap import vmap
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import promote
-from ._arguments import common_shape, one_axis, operand, operands
+from ._arguments import common_shape, one_axis, operand, operands, sequence
 from ._logic import truth
 from ._parts import where
 from ._searching import into_bounds
@@ -22,6 +22,8 @@ from ._shapes import expand_dims
 
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Array:
     """The first choice whose condition is true, elementwise; `default` where none is."""
+    condlist = static.members(condlist, "select: condlist")
+    choicelist = static.members(choicelist, "select: choicelist")
     if len(condlist) != len(choicelist) or not condlist:
         raise errors.ArgumentError(
             f"select takes as many choices as conditions, at least one; got {len(condlist)} and {len(choicelist)}."
@@ -45,6 +47,7 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kwar
     conditions = [
         truth(c, "piecewise") for c in (condlist if isinstance(condlist, (list, tuple)) else [condlist])
     ]
+    funclist = list(static.members(funclist, "piecewise: funclist"))
     if len(funclist) not in (len(conditions), len(conditions) + 1):
         raise errors.ArgumentError(f"piecewise: {len(funclist)} functions for {len(conditions)} conditions.")
     if len(funclist) == len(conditions) + 1:
@@ -69,7 +72,7 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Array:
     Args:
         mode: what to do with numbers outside: "raise" (where they are known), "wrap" or "clip".
     """
-    options = promote(*choices)
+    options = promote(*sequence(choices, "choose"))
     a = operand(a, "choose")
     if a.dtype.kind not in "biu":
         raise errors.DTypeError(f"choose takes integers; got {a.aval}.")
@@ -83,6 +86,7 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Array:
 
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Array:
     """func1d applied to every line along an axis; what it returns replaces the axis. Runs as one batched call."""
+    static.function(func1d, "apply_along_axis: func1d")
     x = operand(arr, "apply_along_axis")
     axis = one_axis(axis, x.ndim, "apply_along_axis")
     lines = sh.move_axis(x, axis, x.ndim - 1)
@@ -97,6 +101,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
 
 def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Array:
     """func(a, axis) for one axis after the other; axes that it removes come back with size 1."""
+    static.function(func, "apply_over_axes: func")
     x = operand(a, "apply_over_axes")
     for axis in axes if isinstance(axes, Sequence) else (axes,):
         index = one_axis(axis, x.ndim, "apply_over_axes")
@@ -109,6 +114,10 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Array:
     return x
 
 
+def _members_of(excluded: Any) -> Any:
+    return excluded if isinstance(excluded, (set, frozenset)) else static.members(excluded, "vectorize: excluded")
+
+
 def vectorize(
     pyfunc: Callable[..., Any], *, excluded: Any = frozenset(), signature: str | None = None
 ) -> Callable[..., Any]:
@@ -118,7 +127,10 @@ def vectorize(
         excluded: positions or names of arguments that are passed on as they are.
         signature: what pyfunc takes and returns, "(n),(n)->()": those axes are its own, the ones before broadcast.
     """
-    fixed = set(excluded)
+    static.function(pyfunc, "vectorize: pyfunc")
+    if signature is not None:
+        static.text(signature, "vectorize: signature")
+    fixed = {static.key(e, "vectorize: a position or name in excluded") for e in _members_of(excluded)}
 
     @functools.wraps(pyfunc)
     def mapped(*args: Any, **kwargs: Any) -> Any:

@@ -9,9 +9,11 @@ import numpy as np
 
 from ..core import errors
 from ..core.array import Array, as_buffer, concrete
+from ..core.avals import MAX_RANK
 from ..core.devices import HOST, backend_of, is_buffer
 from ..core.trace import Tracer
 from ..primitives.shape import concatenate, reshape
+from ._arguments import host_array
 
 STATIC = frozenset({int, slice, bool, type(None), type(Ellipsis)})
 """Types of entries that are known and hold no array."""
@@ -63,10 +65,7 @@ def _from_nest(e: Any) -> Any:
     if _holds_array(e):
         rows = [_from_nest(r) if isinstance(r, (list, tuple)) else _one(r) for r in e]
         return concatenate([reshape(r, (1, *r.shape)) for r in rows], 0)
-    try:
-        array = np.asarray(e)
-    except ValueError as error:
-        raise errors.ShapeError(f"The index {str(e)[:60]} has rows of different lengths.") from error
+    array = host_array(e, "an index")
     return array.astype(np.int64) if array.size == 0 else array
 
 
@@ -74,8 +73,12 @@ def _one(r: Any) -> Any:
     return r if isinstance(r, Array) else np.asarray(r)
 
 
-def _holds_array(e: Any) -> bool:
-    return any(isinstance(r, Array) or (isinstance(r, (list, tuple)) and _holds_array(r)) for r in e)
+def _holds_array(e: Any, depth: int = 0) -> bool:
+    """Whether an fx array is among the members, as deep as arrays can be."""
+    nested = (list, tuple)
+    return depth < MAX_RANK and any(
+        isinstance(r, Array) or (isinstance(r, nested) and _holds_array(r, depth + 1)) for r in e
+    )
 
 
 def consumed_axes(e: Any) -> int:

@@ -124,7 +124,7 @@ def checked_mode(mode: str | None) -> str | None:
     """The mode as primitives know it, None and "raise" excepted."""
     if mode == "drop":
         return "fill"
-    if mode is not None and mode != "raise" and mode not in MODES:
+    if mode is not None and (not isinstance(mode, str) or (mode != "raise" and mode not in MODES)):
         names = (*MODES, "drop", "raise")
         raise errors.ArgumentError(
             errors.lines(f"{mode!r} is no indexing mode.", f"Choose one of {names} or None.")

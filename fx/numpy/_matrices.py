@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.cumulative import cumprod
@@ -146,12 +146,19 @@ def fill_diagonal(x: Any, val: Any, wrap: bool = False, *, inplace: bool = False
 
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
     """Rows and columns of the places on and below diagonal k of an (n, m) matrix."""
-    return _constants(np.tril_indices(static_int(n, "tril_indices: n"), k, m))
+    return _triangle(np.tril_indices, "tril_indices", n, k, m)
 
 
 def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
     """Rows and columns of the places on and above diagonal k of an (n, m) matrix."""
-    return _constants(np.triu_indices(static_int(n, "triu_indices: n"), k, m))
+    return _triangle(np.triu_indices, "triu_indices", n, k, m)
+
+
+def _triangle(places: Any, name: str, n: Any, k: Any, m: Any) -> tuple[Array, Array]:
+    rows, columns = static.sizes((n, n if m is None else m), f"{name}: n, m")
+    below = np.clip(static_int(k, f"{name}: k"), -rows, columns)  # beyond the corners nothing changes
+    operand(sh.full((rows, columns), False, "bool"), name)  # says so where memory does not suffice
+    return _constants(places(rows, int(below), columns))
 
 
 def tril_indices_from(x: Any, k: int = 0) -> tuple[Array, Array]:

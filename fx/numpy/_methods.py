@@ -59,6 +59,11 @@ def to_device(self: Array, device: Any, /, *, stream: Any = None) -> Array:
     return Array(devices.move(concrete(self), target), self.weak)
 
 
+def compress(self: Array, condition: Any, axis: int | None = None) -> Array:
+    """The slices along an axis where a known condition is nonzero."""
+    return se.compress(condition, self, axis)
+
+
 OPERATORS: dict[str, Any] = {
     "__add__": ar.add,
     "__sub__": ar.subtract,
@@ -133,7 +138,7 @@ METHODS: dict[str, Any] = {
     "argpartition": so.argpartition,
     "searchsorted": so.searchsorted,
     "nonzero": se.nonzero,
-    "compress": se.compress,
+    "compress": compress,
     "take": ix.take,
     "repeat": rp.repeat,
 }

@@ -124,6 +124,8 @@ def round(x: Any, decimals: int = 0) -> Array:
         return el.convert(round(el.convert(x, dtypes.float64), places), x.dtype)
     if places == 0:
         return el.round_even(x)
+    if builtins.abs(places) > 308:
+        raise errors.ArgumentError(f"round: decimals={errors.brief(places)}; a float has at most 308 places.")
     scale = float(10 ** builtins.abs(places))
     return el.round_even(x * scale) / scale if places > 0 else el.round_even(x / scale) * scale
 

@@ -131,9 +131,9 @@ def var(
     x, result = _averaged(x, dtype, "var")
     if mean is None:
         mean = sum(x, axis, keepdims=True, where=where) / _count(x, axis, where, True, "var")
-    deviation = x - mean
+    deviation = _masked(x - mean, where, 0, "var")
     squares = el.real(deviation * el.conj(deviation)) if x.dtype.kind == "c" else deviation * deviation
-    total = sum(squares, axis, keepdims=keepdims, where=where)
+    total = sum(squares, axis, keepdims=keepdims)
     free = _count(x, axis, where, keepdims, "var") - (ddof if correction is None else correction)
     free = maximum(free, 0) if isinstance(free, Array) else builtins.max(free, 0)
     return el.convert(total / free, dtypes.real_of(result))

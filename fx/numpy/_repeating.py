@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array, concrete
 from ..core.trace import as_host
 from ..primitives import elementwise as el, shape as sh
@@ -47,6 +47,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, total_repeat_length
     if counts.dtype.kind not in "iu" or counts.ndim > 1 or counts.size not in (1, x.shape[axis]):
         raise errors.ShapeError(f"repeat: counts {counts.aval} do not fit axis {axis} of {x.aval}.")
     known = _known(counts)
+    if total_repeat_length is not None:
+        total_repeat_length = static.integer(total_repeat_length, "repeat: total_repeat_length")
     if known is None:
         return _repeated_to_length(x, counts, axis, total_repeat_length)
     if (known < 0).any():
@@ -55,9 +57,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, total_repeat_length
         return _evenly_repeated(x, int(known.reshape(())), axis)
     places = np.repeat(np.arange(x.shape[axis]), known)
     if total_repeat_length is not None:
-        places = np.pad(places, (0, max(total_repeat_length - places.size, 0)), mode="edge")[
-            :total_repeat_length
-        ]
+        filling = np.full(max(total_repeat_length - places.size, 0), x.shape[axis] - 1)
+        places = np.concatenate([places, filling])[:total_repeat_length]
     return take(x, places, axis=axis)
 
 
@@ -167,6 +168,7 @@ def resize(x: Any, new_shape: Any) -> Array:
 def trim_zeros(x: Any, trim: str = "fb") -> Array:
     """Without the zeros at the front ("f"), the back ("b") or both. The values must be known. x: (n,)."""
     x = owned(x, "trim_zeros")
+    trim = static.choice(trim, ("f", "b", "fb", "bf", "F", "B", "FB"), "trim_zeros: trim").lower()
     if x.ndim != 1:
         raise errors.ShapeError(f"trim_zeros takes one axis; got {x.aval}.")
     filled = np.flatnonzero(as_host(concrete(x, "trim_zeros(x)")))

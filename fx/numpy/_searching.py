@@ -16,7 +16,7 @@ from ..core.trace import as_host
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.cumulative import cumsum
 from ..primitives.promotion import promote
-from ._arguments import one_axis, operand, operands, static_int, static_shape
+from ._arguments import one_axis, operand, operands, sequence, static_int, static_shape
 from ._creation import asarray
 from ._logic import truth
 from .indexing import take
@@ -95,7 +95,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise") -> Array
         mode: what to do outside: "raise" (where the values are known), "wrap" or "clip".
     """
     sizes = static_shape(dims, "ravel_multi_index")
-    parts = operands("ravel_multi_index", *promote(*multi_index))
+    parts = operands("ravel_multi_index", *promote(*sequence(multi_index, "ravel_multi_index")))
     if len(parts) != len(sizes):
         raise errors.ShapeError(f"ravel_multi_index: {len(parts)} indices for {len(sizes)} axes.")
     total: Any = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import shape as sh
 from ..primitives.shape import concatenate, slice_axis
@@ -239,11 +239,12 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Array:
     x = owned(x, "roll")
     if axis is None:
         return sh.reshape(roll(sh.reshape(x, (x.size,)), shift, 0), x.shape)
-    shifts = shift if isinstance(shift, Sequence) else (shift,)
-    given = axis if isinstance(axis, Sequence) else (axis,)
-    if len(shifts) != len(given) and 1 not in (len(shifts), len(given)):
+    shifts, given = static.integers(shift, "roll: shift"), static.integers(axis, "roll: axis")
+    if len(shifts) != len(given) and (1 not in (len(shifts), len(given)) or not shifts or not given):
         raise errors.ArgumentError(f"roll: {len(shifts)} shifts for {len(given)} axes.")
     count = max(len(shifts), len(given))
+    if not count:
+        return x
     for s, a in zip(
         tuple(shifts) * (count // len(shifts)), tuple(given) * (count // len(given)), strict=True
     ):

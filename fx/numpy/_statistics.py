@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.indexing import scatter
 from ..primitives.promotion import promote
-from ._arguments import inexact_operand, operand, operands, static_int
+from ._arguments import inexact_operand, operand, operands, sequence, static_int
 from ._arithmetic import maximum
 from ._contractions import matmul
 from ._creation import asarray, linspace
@@ -180,6 +180,9 @@ def histogram_bin_edges(x: Any, bins: Any = 10, range: Any = None, weights: Any 
         if type(edges) is Array and np.any(np.diff(host_values(edges, "histogram")) < 0):
             raise errors.ArgumentError("histogram: the edges must rise.")
         return edges
+    bins = static.integer(bins, "histogram: bins")
+    if range is not None and len(static.members(range, "histogram: range")) != 2:
+        raise errors.ArgumentError(f"histogram: range is a pair (low, high); got {errors.brief(range)}.")
     if bins < 1:
         raise errors.ArgumentError(f"histogram: the number of bins must be positive; got {bins}.")
     x = inexact_operand(x, "histogram")
@@ -250,13 +253,15 @@ def histogramdd(
     else:
         table = operand(sample, "histogramdd")
         table = sh.reshape(table, (table.size, 1)) if table.ndim == 1 else table
+        if table.ndim != 2:
+            raise errors.ShapeError(f"histogramdd takes points (n, d) or a list of coordinates; got {table.aval}.")
         columns = [
             sh.reshape(sh.slice_axis(table, i, i + 1, 1), (table.shape[0],))
             for i in builtins.range(table.shape[1])
         ]
     d = len(columns)
-    per_axis = [bins] * d if isinstance(bins, (int, np.integer)) else list(bins)
-    ranges = [None] * d if range is None else list(range)
+    per_axis = [bins] * d if isinstance(bins, (int, np.integer)) else sequence(bins, "histogramdd")
+    ranges = [None] * d if range is None else static.members(range, "histogramdd: range")
     if len(per_axis) != d or len(ranges) != d or len({c.shape for c in columns}) != 1:
         raise errors.ShapeError(
             f"histogramdd: {d} coordinates, {len(per_axis)} bins and {len(ranges)} ranges do not fit."

@@ -12,7 +12,7 @@ from ..core.trace import current_trace
 from ..primitives import elementwise as el
 from ..primitives.indexing import gather, scatter
 from ..primitives.shape import iota, reshape
-from ._arguments import one_axis, operand, owned
+from ._arguments import host_array, one_axis, operand, owned
 from ._at import AtIndexer as AtIndexer, at as at
 from ._index_grammar import basic_index, beside, checked, checked_mode, common_shape, parse
 from ._index_values import fitting_value, spread_value, static_fill
@@ -108,7 +108,7 @@ def _integers(indices: Any, name: str) -> Any:
     if isinstance(indices, int) and not isinstance(indices, bool):
         return int(indices)
     nested = isinstance(indices, (list, tuple))
-    indices = np.asarray(indices) if nested else operand(indices, name)
+    indices = host_array(indices, name) if nested else operand(indices, name)
     if nested and indices.size == 0:
         return indices.astype(np.int64)
     if indices.dtype.kind not in "iu":

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..core.errors import LinAlgError as LinAlgError
 from ..primitives import elementwise as el, linalg as systems, reductions as red, spectral
@@ -267,6 +267,9 @@ def eigh(a: Any, UPLO: str | None = None) -> EighResult:
     Args:
         UPLO: None takes (a + a^H) / 2, so that the gradient is Hermitian too; "L" and "U" read one triangle alone
             (NumPy's default is "L").
+
+    Eigenvectors are fixed up to signs; complex ones have a real first component. At repeated eigenvalues gradients
+    are finite, and right for functions of the projectors onto eigenspaces.
     """
     return EighResult(*spectral.eigh(inexact_operand(a, "eigh"), _part(UPLO, "eigh")))
 
@@ -279,8 +282,8 @@ def eigvalsh(a: Any, UPLO: str | None = None) -> Array:
 def _part(uplo: Any, name: str) -> str:
     parts = {None: "mean", "L": "lower", "U": "upper"}
     key = uplo.upper() if isinstance(uplo, str) else uplo
-    if key not in parts:
-        raise errors.ArgumentError(f"{name}: UPLO is None, 'L' or 'U', not {uplo!r}.")
+    if not (key is None or isinstance(key, str)) or key not in parts:
+        raise errors.ArgumentError(f"{name}: UPLO is None, 'L' or 'U', not {errors.brief(uplo)}.")
     return parts[key]
 
 
@@ -399,7 +402,7 @@ def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Array:
     """x with tensordot(a, x, x.ndim) = b. a: b.shape + x.shape, after `axes` of a have been moved to its end."""
     a, b = (operand(v, "tensorsolve") for v in promote(a, b, inexact=True))
     if axes is not None:
-        moved = [one_axis(i, a.ndim, "tensorsolve") for i in axes]
+        moved = [one_axis(i, a.ndim, "tensorsolve") for i in static.integers(axes, "tensorsolve: axes")]
         a = transpose(a, [i for i in range(a.ndim) if i not in moved] + moved)
     shape = a.shape[b.ndim :]
     if math.prod(shape) != b.size or a.size != b.size**2:

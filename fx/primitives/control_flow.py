@@ -53,9 +53,7 @@ class Cond(Primitive):
             raise ShapeError(f"cond needs a scalar integer or boolean to choose a branch; got {index}.")
         for b in branches:
             check_inputs("cond", b, avals)
-            if b.out_avals != branches[0].out_avals:
-                raise ShapeError(f"cond: branches give {branches[0].out_avals} and {b.out_avals}.")
-        return branches[0].out_avals
+        return tuple(_one_aval(column) for column in zip(*[b.out_avals for b in branches], strict=True))
 
     def push(self, primals: Any, tangents: Any, *, branches: tuple[Program, ...]) -> Any:
         active = tuple(not is_zero(t) for t in tangents[1:])
@@ -106,6 +104,14 @@ class Cond(Primitive):
 
 
 cond_p = Cond()
+
+
+def _one_aval(column: Sequence[Aval]) -> Aval:
+    """The aval of an output over all branches; weak if it is weak in each."""
+    first = column[0]
+    if any(a.shape != first.shape or a.dtype != first.dtype for a in column):
+        raise ShapeError(f"cond: the branches give {' and '.join(str(a) for a in column)}.")
+    return Aval(first.shape, first.dtype, all(a.weak for a in column))
 
 
 def _union(masks: Any) -> tuple[bool, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.avals import Aval
 from ..core.devices import backend_of
-from ..core.errors import RuleError, ShapeError, lines
+from ..core.errors import DTypeError, RuleError, ShapeError, lines
 from ..core.primitive import Axis, Primitive, Sample, Zero, absent
 from .families import to_front, zero_of
 
@@ -100,7 +100,7 @@ class Callback(Primitive):
         self.name, self.effect = name, effect
 
     def impl(self, xp: Any, *operands: Any, callback: Any, outs: Any, batches: Any, vectorized: bool) -> Any:
-        host = [np.asarray(backend_of(x).to_host(x)) for x in operands]
+        host = [np.array(backend_of(x).to_host(x)) for x in operands]  # copies: the callback may write or keep them
         results = _call_batched(callback, host, outs, batches, vectorized)
         return [xp.asarray(r) for r in results]
 
@@ -164,6 +164,8 @@ def _spread(x: Any, batches: Any, i: int) -> Any:
 def _checked(callback: Any, results: Any, outs: Any, lead: tuple[int, ...]) -> list[Any]:
     arrays = [np.asarray(r) for r in results]
     for r, a in zip(arrays, outs, strict=True):
+        if r.dtype.kind in "OSUMm":
+            raise DTypeError(f"The callback {_title(callback)} returned {r.dtype} {str(r)[:60]!r}; {a} was declared.")
         if r.shape != (*lead, *a.shape):
             raise ShapeError(
                 lines(

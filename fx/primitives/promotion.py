@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes, errors
-from ..core.array import Array, as_buffer
+from ..core.array import Array, as_buffer, typed
+from ..core.avals import Aval
 from ..core.dtypes import default_float
 from ..core.errstate import restore, silence
 from ..core.primitive import Primitive, bind
@@ -26,7 +27,9 @@ def is_scalar(x: Any) -> bool:
 
 def as_operand(x: Any) -> Any:
     """Something a primitive takes: tracers and arrays as they are, anything else converted or refused."""
-    return x if isinstance(x, (Array, np.generic)) or hasattr(x, "aval") else as_buffer(x)
+    if isinstance(x, Array) or isinstance(getattr(x, "aval", None), Aval):
+        return x
+    return as_buffer(x)
 
 
 def dtype_and_weak(x: Any) -> tuple[Any, bool]:
@@ -36,10 +39,7 @@ def dtype_and_weak(x: Any) -> tuple[Any, bool]:
 def cast(x: Any, dtype: np.dtype[Any]) -> Any:
     """x in `dtype`: Python scalars directly, arrays through the convert primitive."""
     if is_scalar(x):
-        try:
-            return dtype.type(x)
-        except (OverflowError, TypeError) as e:
-            raise errors.ArgumentError(f"The Python number {x} does not fit {dtype}.") from e
+        return typed(x, dtype)
     if x.dtype is dtype or x.dtype == dtype:
         return x
     from .elementwise import convert
