@@ -39,6 +39,7 @@ from .core.errors import (
     LeakedTracerError as LeakedTracerError,
     NanError as NanError,
     OutOfBoundsError as OutOfBoundsError,
+    OutOfMemoryError as OutOfMemoryError,
     RuleError as RuleError,
     ShapeError as ShapeError,
     TracerError as TracerError,

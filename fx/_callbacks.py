@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .core import tree
-from .core.errors import ArgumentError, TreeError, lines
+from .core import static, tree
+from .core.errors import ArgumentError, TreeError, brief, lines
 from .core.transforms.arguments import is_array, name_of
 from .core.transforms.gradient import ShapeDtype
 from .primitives.markers import barrier_p, name_p, pure_callback_p, stop_gradient_p
@@ -58,17 +58,15 @@ def pure_callback(
     Raises:
         RuleError: under derivatives; wrap it with `fx.custom_jvp` or `fx.custom_vjp`.
     """
-    if vmap_method not in ("sequential", "expand_dims"):
-        raise ArgumentError(
-            f"pure_callback: vmap_method={vmap_method!r}; choose 'sequential' or 'expand_dims'."
-        )
+    static.function(callback, "pure_callback: callback")
+    static.choice(vmap_method, ("sequential", "expand_dims"), "pure_callback: vmap_method")
     leaves, in_tree = tree.flatten((args, kwargs))
     declared, out_tree = tree.flatten(result_shape_dtypes)
     for x in declared:
         if not hasattr(x, "shape") or not hasattr(x, "dtype"):
             raise ArgumentError(
                 lines(
-                    f"pure_callback: {x!r} does not declare a result.",
+                    f"pure_callback: {brief(x)} does not declare a result.",
                     "Write fx.ShapeDtype(shape, dtype) for each result.",
                 )
             )
@@ -83,7 +81,7 @@ def pure_callback(
 def checkpoint_name(x: Any, name: str) -> Any:
     """x under a name, for policies such as `fx.checkpoint_policies.save_only_these_names`."""
     if not isinstance(name, str):
-        raise ArgumentError(f"checkpoint_name: the name must be a string; got {name!r}.")
+        raise ArgumentError(f"checkpoint_name: the name must be a string; got {brief(name)}.")
     return tree.map(lambda leaf: name_p(as_operand(leaf), name=name), x)
 
 

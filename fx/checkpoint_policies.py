@@ -6,9 +6,10 @@ A policy is any hashable function from an equation (`primitive`, `params`, `inpu
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .core.errors import ArgumentError
+from .core.errors import ArgumentError, brief
 from .primitives.contraction import parse
 
 Policy = Callable[[Any], bool]
@@ -73,18 +74,20 @@ def save_anything_except_these_names(*names: str) -> Policy:
 def _names(names: tuple[str, ...]) -> frozenset[str]:
     for n in names:
         if not isinstance(n, str):
-            raise ArgumentError(f"A checkpoint policy by name takes strings; got {n!r}.")
+            raise ArgumentError(f"A checkpoint policy by name takes strings; got {brief(n)}.")
     return frozenset(names)
 
 
-class _Either(NamedTuple):
+@dataclass(frozen=True)  # not a tuple: policies of different classes are never equal
+class _Either:
     policies: tuple[Policy, ...]
 
     def __call__(self, eqn: Any) -> bool:
         return any(p(eqn) for p in self.policies)
 
 
-class _Both(NamedTuple):
+@dataclass(frozen=True)
+class _Both:
     policies: tuple[Policy, ...]
 
     def __call__(self, eqn: Any) -> bool:

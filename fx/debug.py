@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from .core import tree
 from .core.array import Array
-from .core.errors import ArgumentError, lines
+from .core.errors import ArgumentError, brief, lines
 from .core.transforms.arguments import is_array
 from .primitives.markers import host_call
 from .primitives.promotion import as_operand
@@ -66,14 +66,14 @@ def _check_fields(fmt: str, args: Any, kwargs: Any) -> None:
     try:
         fields = [name for _, name, _, _ in string.Formatter().parse(fmt) if name is not None]
     except ValueError as e:
-        raise ArgumentError(f"debug.print: {fmt!r} is not a format string: {e}.") from e
+        raise ArgumentError(f"debug.print: {brief(fmt)} is not a format string: {e}.") from e
     heads = [f.partition(".")[0].partition("[")[0] for f in fields]
     needed = max([int(h) + 1 for h in heads if h.isdecimal()] + [sum(h == "" for h in heads)], default=0)
     missing = [h for h in heads if h and not h.isdecimal() and h not in kwargs]
     if needed > len(args) or missing:
         raise ArgumentError(
             lines(
-                f"debug.print: {fmt!r} needs {needed} positional value(s)"
+                f"debug.print: {brief(fmt)} needs {needed} positional value(s)"
                 + (f" and {missing}" if missing else "")
                 + f"; got {len(args)} and {sorted(kwargs)}.",
                 "Curly braces that are meant literally are written {{ and }}.",

@@ -6,13 +6,16 @@ Operators and methods are the functions of `fx.numpy`; the namespace hands them 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from . import dtypes, errors
 from .avals import Aval
 from .devices import Device, backend_of, is_buffer
+from .errstate import quiet
+
+N = TypeVar("N", int, float, complex)
 
 
 class Array:
@@ -83,13 +86,20 @@ class Array:
         return bool(value.item())
 
     def __float__(self) -> float:
-        return float(self._item("float(x)"))
+        return self._number(float)
 
     def __int__(self) -> int:
-        return int(self._item("int(x)"))
+        return self._number(int)
 
     def __complex__(self) -> complex:
-        return complex(self._item("complex(x)"))
+        return self._number(complex)
+
+    def _number(self, kind: type[N]) -> N:
+        value = self._item(f"{kind.__name__}(x)")
+        try:
+            return kind(value)
+        except (TypeError, ValueError, OverflowError):
+            raise errors.ArgumentError(f"{kind.__name__}(x): the value {value} has no such number.") from None
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.shape != ():
@@ -100,7 +110,16 @@ class Array:
         """The one element (or the element at `index`) as a Python scalar."""
         if not index:
             return self._item("x.item()")
-        return concrete(self, "x.item()").item(*index)
+        try:
+            return concrete(self, "x.item()").item(*index)
+        except (IndexError, OverflowError) as e:
+            raise errors.OutOfBoundsError(f"x.item{index} is outside of shape {self.shape}.") from e
+        except (TypeError, ValueError) as e:
+            if isinstance(e, errors.FxError):
+                raise
+            raise errors.ArgumentError(
+                f"x.item takes one integer, or one per axis of {self.aval}; got {errors.brief(index)}."
+            ) from e
 
     def _item(self, use: str) -> Any:
         value = concrete(self, use)
@@ -167,7 +186,16 @@ class Array:
         return str(np.asarray(self))
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if self.shape == () else str(self), spec) if spec else str(self)
+        if not spec:
+            return str(self)
+        if self.shape != ():
+            raise errors.ShapeError(
+                errors.lines(
+                    f"The format {errors.brief(spec)} is for one number; this is {self.aval}.",
+                    "Write fx.numpy.round(x, 3), or format x.tolist().",
+                )
+            )
+        return format(self.item(), spec)
 
     def __copy__(self) -> Array:
         return self
@@ -182,10 +210,31 @@ class Array:
 _namespace: list[Any] = [None]
 
 
+def refuse_assignment(self: Array, value: Any) -> None:
+    """The setter of every attribute."""
+    raise errors.ImmutableError(
+        errors.lines(
+            f"fx arrays are immutable, their attributes too; this one is {self.aval}.",
+            "Write x = x.reshape(...), x.astype(...) or x.at[index].set(value).",
+        )
+    )
+
+
+def immutable(cls: type) -> None:
+    """Let assignments to the properties of an array class raise ImmutableError."""
+    for name, value in list(vars(cls).items()):
+        if isinstance(value, property):
+            setattr(cls, name, value.setter(refuse_assignment))
+
+
+immutable(Array)
+
+
 def install(methods: dict[str, Any], namespace: Any) -> None:
     """Take the operators and methods from the public namespace, once."""
     for name, method in methods.items():
         setattr(Array, name, method)
+    immutable(Array)
     _namespace[0] = namespace
 
 
@@ -216,7 +265,7 @@ def scalar_aval(x: Any) -> Aval:
 
 def aval_of(x: Any) -> Aval:
     """The aval of anything fx takes as an array; ArgumentError for the rest."""
-    if isinstance(x, Array) or hasattr(x, "aval"):
+    if isinstance(x, Array) or isinstance(getattr(x, "aval", None), Aval):
         return x.aval  # type: ignore[no-any-return]
     if isinstance(x, (bool, int, float, complex)) and not isinstance(x, np.generic):
         return scalar_aval(x)
@@ -242,13 +291,14 @@ def as_buffer(x: Any, what: str = "an array") -> Any:
         return x if dtype == x.dtype and x.dtype.isnative else x.astype(dtype)
     if isinstance(x, (bool, int, float, complex)):
         return scalar_buffer(x)
-    if hasattr(x, "__dlpack__"):
-        return _from_dlpack(x)
-    if hasattr(x, "__array__"):
-        return as_buffer(np.asarray(x))
+    if not isinstance(x, type):
+        if hasattr(x, "__dlpack__"):
+            return _from_dlpack(x)
+        if hasattr(x, "__array__"):
+            return as_buffer(np.asarray(x))
     raise errors.ArgumentError(
         errors.lines(
-            f"{what} was expected; this is {type(x).__name__}: {str(x)[:80]!r}.",
+            f"{what} was expected; this is {type(x).__name__}: {errors.brief(x)}.",
             "fx takes arrays (fx, NumPy, CuPy, DLPack) and Python scalars; convert lists with fx.numpy.asarray(x).",
         )
     )
@@ -257,10 +307,18 @@ def as_buffer(x: Any, what: str = "an array") -> Any:
 def scalar_buffer(x: Any) -> Any:
     """A Python scalar in the dtype it has on its own."""
     dtype = scalar_aval(x).dtype
+    return typed(x, dtype)
+
+
+def typed(x: Any, dtype: np.dtype[Any]) -> Any:
+    """A Python number in a dtype; one too large for a floating dtype becomes inf, as in every other operation."""
     try:
-        return dtype.type(x)
-    except OverflowError as e:
-        raise errors.ArgumentError(f"The Python integer {x} does not fit {dtype}.") from e
+        if not isinstance(x, complex) and -6e4 < x < 6e4:
+            return dtype.type(x)
+        with quiet():
+            return dtype.type(x)
+    except (OverflowError, TypeError, ValueError) as e:
+        raise errors.ArgumentError(f"The Python number {errors.brief(x)} does not fit {dtype}.") from e
 
 
 def _from_dlpack(x: Any) -> Any:

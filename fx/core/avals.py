@@ -8,8 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from .errors import ShapeError, lines
+
 DYNAMIC = -1
 """A length known only at run time: the leading axis of what a `while_loop` recorded."""
+
+MAX_RANK = 64
+"""Axes of an array at most, NumPy's limit."""
+MAX_BYTES = 1 << 47
+"""What a process can address; an array beyond it is a mistake, found before anything is allocated."""
 
 
 class Aval:
@@ -74,6 +81,7 @@ def _intern(key: tuple[Any, ...]) -> Aval:
     shape, dtype, weak = key
     dtype = np.dtype(dtype)
     key = (tuple(int(d) for d in shape), dtype, bool(weak))
+    _refuse_absurd(key[0], dtype)
     with _lock:
         ref = _interned.get(key)
         aval = ref() if ref is not None else None
@@ -83,6 +91,30 @@ def _intern(key: tuple[Any, ...]) -> Aval:
             aval.ndim = len(shape)
             _interned[key] = weakref.ref(aval, lambda _: _forget(key))
         return aval
+
+
+def _refuse_absurd(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if len(shape) > MAX_RANK:
+        raise ShapeError(f"An array has at most {MAX_RANK} axes; {len(shape)} were asked for.")
+    nbytes = dtype.itemsize
+    for d in shape:
+        nbytes *= d if d > 0 else 1  # NumPy, too, counts the other axes of an empty array
+    if nbytes > MAX_BYTES:
+        raise ShapeError(
+            lines(
+                f"An array of shape {shape} and dtype {dtype} would take {format_bytes(nbytes)}.",
+                f"Arrays have at most {format_bytes(MAX_BYTES)}.",
+            )
+        )
+
+
+def format_bytes(n: int) -> str:
+    """A count of bytes with a binary unit: 512 B, 1.5 KiB, 128 TiB."""
+    for power, unit in ((60, "EiB"), (50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if n >= 1 << power:
+            whole = n / (1 << power) if n < 1 << 1000 else float("inf")
+            return f"{whole:.4g} {unit}"
+    return f"{n} B"
 
 
 def _forget(key: tuple[Any, ...]) -> None:

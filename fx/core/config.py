@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, lines
+from .errors import ArgumentError, brief, lines
 
 
 def _option(default: Any, choices: tuple[Any, ...], doc: str, *, traced: bool) -> Any:
@@ -121,9 +121,9 @@ def _validated(changes: dict[str, Any]) -> dict[str, Any]:
     for name, value in changes.items():
         if name not in known:
             raise ArgumentError(lines(f"fx.config has no setting {name!r}.", f"It has {_names()}."))
-        if value not in known[name]:
+        if not isinstance(value, (str, bool)) or value not in known[name]:
             raise ArgumentError(
-                lines(f"fx.config({name}={value!r}) is not accepted.", f"Choose one of {known[name]}.")
+                lines(f"fx.config({name}={brief(value)}) is not accepted.", f"Choose one of {known[name]}.")
             )
     return changes
 

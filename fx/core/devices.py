@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DeviceError, lines
+from .errors import DeviceError, brief, lines
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,11 @@ def _adopt(x: Any) -> Backend | None:
 
 def platform(name: str) -> Backend:
     """The backend of a platform, loaded when first asked for."""
+    if not isinstance(name, str):
+        raise DeviceError(f"A device platform is a string such as 'cpu' or 'gpu'; got {brief(name)}.")
     if name not in _backends:
         if name not in _OPTIONAL:
-            raise DeviceError(lines(f"There is no device platform {name!r}.", "fx knows 'cpu' and 'gpu'."))
+            raise DeviceError(lines(f"There is no device platform {brief(name)}.", "fx knows 'cpu' and 'gpu'."))
         importlib.import_module(_OPTIONAL[name])
     return _backends[name]
 
@@ -102,9 +104,11 @@ def device(spec: Any) -> Device:
     if isinstance(spec, Device):
         name, index = spec.platform, spec.index
     else:
-        name, _, number = str(spec).partition(":")
+        if not isinstance(spec, str):
+            raise DeviceError(lines(f"{brief(spec)} does not name a device.", "Write 'cpu', 'gpu' or 'gpu:1'."))
+        name, _, number = spec.partition(":")
         if number and not number.isdecimal():
-            raise DeviceError(lines(f"{spec!r} does not name a device.", "Write 'cpu', 'gpu' or 'gpu:1'."))
+            raise DeviceError(lines(f"{brief(spec)} does not name a device.", "Write 'cpu', 'gpu' or 'gpu:1'."))
         index = int(number or 0)
     wanted = Device(name, index)
     present = platform(name).devices()

@@ -14,7 +14,7 @@ import numpy as np
 
 from .avals import is_inexact
 from .config import settings
-from .errors import DTypeError, lines
+from .errors import DTypeError, brief, lines
 
 DType = np.dtype[Any]
 _KNOWN = frozenset(map(np.dtype, "?bhilqBHILQefdFD"))
@@ -74,13 +74,8 @@ def canonical(dtype: Any) -> DType:
         return default_complex()
     if isinstance(dtype, str) and dtype == "bfloat16":
         return bfloat16()
-    try:
-        found: DType = np.dtype(dtype).newbyteorder("=")
-    except TypeError as e:
-        raise DTypeError(
-            lines(f"{dtype!r} is not a dtype.", "Write for example fx.float32 or 'int64'.")
-        ) from e
-    if found.kind not in "fiubc" and not is_inexact(found):
+    found = _named(dtype)
+    if found.kind not in "fiubc" and (found.type is np.void or not is_inexact(found)):
         raise DTypeError(
             lines(f"fx has no arrays of dtype {found}.", "It has bool, integers, floats and complex numbers.")
         )
@@ -89,6 +84,18 @@ def canonical(dtype: Any) -> DType:
             lines(f"fx has no arrays of dtype {found}.", "The widest are float64 and complex128.")
         )
     return found
+
+
+def _named(dtype: Any) -> DType:
+    """NumPy's dtype of a name, a type or an object with a `dtype`, in native byte order."""
+    try:
+        if isinstance(dtype, (list, tuple, dict)) or (isinstance(dtype, str) and dtype[:1] in ("a", "")):
+            raise TypeError("a structured dtype, or NumPy's old name of byte strings")
+        return np.dtype(dtype).newbyteorder("=")
+    except (TypeError, ValueError, SyntaxError) as e:
+        raise DTypeError(
+            lines(f"{brief(dtype)} is not a dtype.", "Write for example fx.numpy.float32 or 'int64'.")
+        ) from e
 
 
 _ALONE = {bool: lambda: bool_, int: lambda: int64, float: default_float, complex: default_complex}

@@ -14,14 +14,14 @@ import numpy as np
 
 from . import array as array_module
 from .array import Array
-from .avals import Aval
+from .avals import DYNAMIC, Aval
 from .config import settings
 from .devices import HOST, backend_of, common_backend
-from .errors import NanError, lines
+from .errors import NanError, OutOfMemoryError, lines
 from .errstate import quiet
 from .program import Equation, Program, format_equation, record_program
 from .source import describe
-from .trace import Literal, current_trace, no_trace
+from .trace import Literal, current_trace, no_trace, size_of
 
 ONE, TWO, MANY, TUPLE = range(4)
 
@@ -148,8 +148,32 @@ def plan_for(program: Program, xp: Any) -> Plan:
 def run_buffers(program: Program, buffers: Sequence[Any]) -> list[Any]:
     """Execute a Program on concrete buffers."""
     checking = settings().check_nans
+    try:
+        return _run_on(common_backend(buffers), program, buffers, checking)
+    except MemoryError as e:
+        if isinstance(e, OutOfMemoryError):
+            raise
+        raise _out_of_memory(program) from e
+
+
+def _out_of_memory(program: Program) -> OutOfMemoryError:
+    """The largest value of a Program that did not fit, and its user line."""
+    made = [(v.aval, eqn) for eqn in program.equations for v in eqn.outputs if DYNAMIC not in v.aval.shape]
+    if not made:
+        return OutOfMemoryError("Not enough memory for the inputs of a program.")
+    aval, eqn = max(made, key=lambda pair: pair[0].nbytes)
+    return OutOfMemoryError(
+        lines(
+            f"Not enough memory; the largest value of the program is {aval} ({size_of(aval)}).",
+            format_equation(eqn),
+            describe(eqn.source),
+            "Work on parts of it (fx.vmap(f, chunk=...), fx.lax.map), or recompute: fx.checkpoint.",
+        )
+    )
+
+
+def _run_on(backend: Any, program: Program, buffers: Sequence[Any], checking: bool) -> list[Any]:
     with no_trace(), quiet():
-        backend = common_backend(buffers)
         if backend is HOST:
             plan = plan_for(program, np)
             return plan.run_checked(buffers) if checking else plan.run(buffers)

@@ -398,7 +398,7 @@ def _check_param(eqn: Equation, key: str, value: Any, program: Program) -> None:
         _require(False, f"{eqn!r}: parameter {key} is not hashable", program)
     for _, inner in subprograms({key: value}):
         _require(not inner.consts, f"{eqn!r}: the inner Program {key} is not closed", program)
-        check(inner)
+        inner.once("checked", lambda inner=inner: check(inner))
 
 
 def _require(ok: bool, what: str, program: Program) -> None:

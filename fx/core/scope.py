@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import ArgumentError
+from .errors import ArgumentError, brief
 from .trace import current_trace
 
 
@@ -13,7 +13,7 @@ class named_scope:
 
     def __init__(self, name: str):
         if not isinstance(name, str) or not name:
-            raise ArgumentError(f"named_scope takes a name; got {name!r}.")
+            raise ArgumentError(f"named_scope takes a name; got {brief(name)}.")
         self.name = name
 
     def __enter__(self) -> named_scope:

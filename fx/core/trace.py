@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from . import array as array_module, dtypes, errors, primitive
-from .array import Array, as_buffer, aval_of, scalar_aval, scalar_buffer
-from .avals import Aval
+from .array import Array, as_buffer, aval_of, scalar_aval, scalar_buffer, typed
+from .avals import DYNAMIC, Aval, format_bytes
 from .devices import HOST, backend_of, common_backend, is_buffer
 from .errstate import quiet
 from .primitive import Primitive, params_key
-from .source import Source, describe, internal_files
+from .source import Source, describe, here, internal_files
 
 _current: ContextVar[Any] = ContextVar("fx_trace", default=None)
 current_trace = _current.get
@@ -44,7 +44,8 @@ class Literal:
             if len(_literals) > 100_000:
                 _literals.clear()
             self = object.__new__(cls)
-            self.value, self.aval = aval.dtype.type(value), aval
+            with quiet():
+                self.value, self.aval = aval.dtype.type(value), aval
             found = _literals.setdefault(key, self)
         return found
 
@@ -200,6 +201,7 @@ def _ask_tracer(x: Any, use: str) -> Any:
     return x.trace.evaluate(x, use)
 
 
+array_module.immutable(Tracer)
 array_module._ask = _ask_tracer
 
 
@@ -227,7 +229,7 @@ class Trace:
         self.path: list[Node] = []
         self.slots: list[Any] = list(values) if values else [_NO_VALUE] * len(avals)
         self.const_ids: dict[int, int] = {}
-        self.held: list[Any] = []
+        self.found: dict[int, Any] = {}  # values on demand; the slots stay, they say what is closed over
         self.const_indices: list[int] = []
         self.avals = tuple(avals)
         self.node = self._root()
@@ -305,7 +307,7 @@ class Trace:
         t = type(x)
         if t is float:
             dtype = dtypes.default_float()
-            return self._scalar(dtype.type(x), Aval((), dtype, True))
+            return self._scalar(typed(x, dtype), Aval((), dtype, True))
         aval = _SCALAR_AVALS.get(t)
         if aval is not None:
             return self._scalar(x, aval)
@@ -406,34 +408,34 @@ class Trace:
 
     def known(self, index: int) -> Any:
         """The value if it can be shown without computing, else None."""
-        entry = self.slots[index] if index < len(self.slots) else None
+        entry = self.found.get(index, self.slots[index] if index < len(self.slots) else None)
         return as_host(as_buffer(entry)) if type(entry) is Array or is_buffer(entry) else None
 
     def evaluate(self, x: Tracer, use: str) -> Any:
         """The concrete buffer of a variable: runs just the equations it needs and keeps their values."""
-        slots = self.slots
+        found, slots = self.found, self.slots
         stack = [x.index]
         with no_trace():
             while stack:
                 index = stack[-1]
                 entry = slots[index]
-                if type(entry) is not Node:
-                    self.held.append(entry)  # const_ids knows it by its id, which must not be given to another
-                    slots[index] = self._concrete_input(entry, x, use)
+                if index in found:
                     stack.pop()
-                    continue
-                needed = [j for j in entry.inputs if type(j) is int and not _is_value(slots[j])]
-                if needed:
-                    stack.extend(needed)
-                    continue
-                self._run(entry)
-        return slots[x.index]
+                elif type(entry) is not Node:
+                    found[index] = self._concrete_input(entry, x, use)
+                else:
+                    needed = [j for j in entry.inputs if type(j) is int and j not in found]
+                    if needed:
+                        stack.extend(needed)
+                    else:
+                        self._run(entry)
+        return found[x.index]
 
     def _run(self, node: Node) -> None:
-        operands = [r.value if type(r) is Literal else self.slots[r] for r in node.inputs]
+        operands = [r.value if type(r) is Literal else self.found[r] for r in node.inputs]
         out = eager_buffers(node.primitive, operands, node.params)
         for i, value in enumerate(out if node.primitive.multiple else (out,)):
-            self.slots[node.first + i] = value
+            self.found[node.first + i] = value
 
     def _concrete_input(self, entry: Any, x: Tracer, use: str) -> Any:
         if type(entry) is Abstract:
@@ -441,7 +443,7 @@ class Trace:
                 errors.lines(
                     f"{use} was asked of a traced value {x.aval} that has no value inside {self.title()}:",
                     f"it depends on {entry.reason()}.",
-                    describe(x.source),
+                    describe(x.source) or str(describe(here())).replace("made", "asked", 1),
                     "Write fx.numpy.where or fx.lax.cond / while_loop instead of if / while on it, "
                     "or make the argument static.",
                 )
@@ -470,11 +472,6 @@ _SCALAR_AVALS = {
     np.dtype(n).type: Aval((), np.dtype(n)) for n in ("float32", "float64", "int32", "int64", "bool")
 }
 _NO_VALUE = Abstract(lambda: "an input that only a transformation sees")
-
-
-def _is_value(entry: Any) -> bool:
-    t = type(entry)
-    return t is not Node and t is not Abstract and t is not Tracer and t is not Array
 
 
 class RewriteTrace(Trace):
@@ -603,11 +600,31 @@ def _own(value: Any, prim: Primitive, operands: Sequence[Any]) -> Any:
 def eager_buffers(prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]) -> Any:
     """Run `impl` on concrete buffers, on the device where they are."""
     backend = common_backend(buffers)
-    with quiet():
-        if backend is HOST:
-            return prim.impl(np, *buffers, **params)
-        with backend.activate(_device_of(backend, buffers)):
-            return prim.impl(backend.xp, *[_on(backend, b) for b in buffers], **params)
+    try:
+        with quiet():
+            if backend is HOST:
+                return prim.impl(np, *buffers, **params)
+            with backend.activate(_device_of(backend, buffers)):
+                return prim.impl(backend.xp, *[_on(backend, b) for b in buffers], **params)
+    except MemoryError as e:
+        raise _out_of_memory(prim, buffers, params) from e
+
+
+def _out_of_memory(prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]) -> errors.OutOfMemoryError:
+    avals = [aval_of(b) for b in buffers]
+    made = _result_avals(prim, avals, params, params_key(params))
+    return errors.OutOfMemoryError(
+        errors.lines(
+            f"{prim.name}: not enough memory for a result of {', '.join(f'{a} ({size_of(a)})' for a in made)}.",
+            f"operands: {', '.join(map(str, avals))}" if avals else None,
+            "Work on parts of it: fx.vmap(f, chunk=...), fx.lax.map or a loop over slices.",
+        )
+    )
+
+
+def size_of(aval: Aval) -> str:
+    """The bytes of an aval, for people; ? while a length is known only at run time."""
+    return "? bytes" if DYNAMIC in aval.shape else format_bytes(aval.nbytes)
 
 
 def _on(backend: Any, b: Any) -> Any:

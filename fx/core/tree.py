@@ -54,7 +54,10 @@ class TreeDef:
     def unflatten(self, leaves: Iterable[Any]) -> Any:
         """Build the tree of this structure that has these leaves, in the order of `flatten`."""
         if not isinstance(leaves, list | tuple):
-            leaves = list(leaves)
+            try:
+                leaves = list(leaves)
+            except TypeError:
+                raise TreeError(f"unflatten: leaves are a list or another iterable; got {brief(leaves)}") from None
         if len(leaves) != self._num_leaves:
             raise TreeError(
                 lines(
@@ -151,6 +154,8 @@ def flatten(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[Any], TreeDef]:
     ([2, 3, 1], {'b': (*, None, *), 'w': *})
     """
     kind = kinds[type(tree)]
+    if is_leaf is not None and not callable(is_leaf):
+        raise ArgumentError(f"is_leaf must be a function of a container; got {brief(is_leaf)}")
     if kind is LEAF_KIND or (is_leaf is not None and is_leaf(tree)):
         return [tree], _LEAF_TREEDEF
     leaves: list[Any] = []
@@ -221,6 +226,7 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) ->
     >>> map(lambda x, y: x + y, {"a": 1, "b": [2]}, {"a": 10, "b": [20]})
     {'a': 11, 'b': [22]}
     """
+    _expect_function(f, "map")
     leaves, treedef = flatten(tree, is_leaf)
     if not rest:
         return treedef.unflatten([f(leaf) for leaf in leaves])
@@ -234,6 +240,7 @@ def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf 
     >>> map_with_path(lambda path, x: keystr(path), {"a": 1, "b": [2]})
     {'a': "['a']", 'b': ["['b'][0]"]}
     """
+    _expect_function(f, "map_with_path")
     leaves, treedef = flatten(tree, is_leaf)
     columns = [treedef.paths(), leaves, *_columns(treedef, rest)]
     return treedef.unflatten([f(*row) for row in zip(*columns, strict=True)])
@@ -250,18 +257,30 @@ def reduce(f: Callable[[Any, Any], Any], tree: Any, initializer: Any = _UNSET, i
     >>> reduce(lambda a, b: a + b, {"a": 1, "b": [2, 3]})
     6
     """
+    _expect_function(f, "reduce")
+    found = leaves(tree, is_leaf)
+    if initializer is _UNSET and not found:
+        raise TreeError("reduce: a tree without leaves needs an initializer")
     start = () if initializer is _UNSET else (initializer,)
-    return functools.reduce(f, leaves(tree, is_leaf), *start)
+    return functools.reduce(f, found, *start)
 
 
 def all(tree: Any, is_leaf: IsLeaf = None) -> bool:
     """Whether every leaf is true; true for a tree without leaves."""
-    return builtins.all(leaves(tree, is_leaf))
+    return builtins.all([_is_true(leaf, "all") for leaf in leaves(tree, is_leaf)])
 
 
 def any(tree: Any, is_leaf: IsLeaf = None) -> bool:
     """Whether some leaf is true."""
-    return builtins.any(leaves(tree, is_leaf))
+    return builtins.any([_is_true(leaf, "any") for leaf in leaves(tree, is_leaf)])
+
+
+def _is_true(leaf: Any, name: str) -> bool:
+    try:
+        return bool(leaf)
+    except ValueError:
+        hint = f"reduce the leaves first: fx.tree.{name}(fx.tree.map(fx.numpy.{name}, tree))"
+        raise TreeError(lines(f"{name}: the leaf {brief(leaf)} is neither true nor false", hint)) from None
 
 
 def transpose(outer: TreeDef, inner: TreeDef | None, tree: Any) -> Any:
@@ -295,6 +314,7 @@ def differences(expected: TreeDef, got: TreeDef, name: str = "") -> list[str]:
     >>> differences(structure({"w": 1}), structure({"w": (1, 2)}), name="params")
     ["params['w']: expected a leaf, got tuple of length 2"]
     """
+    expected, got = _expect_treedef(expected, "differences"), _expect_treedef(got, "differences")
     return compare_specs(expected._spec, got._spec, name, lambda a, b: a is b)
 
 
@@ -325,6 +345,8 @@ def broadcast_prefix(prefix: Any, full: Any, is_leaf: IsLeaf = None, *, name: st
     >>> broadcast_prefix((0, None), (1, [2, 3]), is_leaf=lambda x: x is None)
     [0, None, None]
     """
+    if not isinstance(name, str):
+        raise ArgumentError(f"broadcast_prefix: name must be a string; got {brief(name)}")
     leaves, treedef = flatten(prefix, is_leaf)
     spec, full_spec = treedef._spec, _as_treedef(full)._spec
     counts: list[int] = []
@@ -370,6 +392,11 @@ def _add_subtrees(spec: Spec, tree: Any, subtrees: list[Any]) -> bool:
         elif not _add_subtrees(spec_of_child, child, subtrees):
             return False
     return True
+
+
+def _expect_function(f: Any, where: str) -> None:
+    if not callable(f):
+        raise ArgumentError(f"{where}: a function comes first, then trees; got {type(f).__name__} {brief(f)}")
 
 
 def _expect_treedef(x: Any, where: str) -> TreeDef:

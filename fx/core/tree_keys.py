@@ -6,6 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from .errors import ArgumentError, brief, lines
+
 
 @dataclass(frozen=True, slots=True)
 class DictKey:
@@ -61,6 +63,10 @@ def keystr(path: Path, *, simple: bool = False, separator: str = "") -> str:
     >>> keystr((DictKey("layers"), SequenceKey(0), AttrKey("w")))
     "['layers'][0].w"
     """
+    if not isinstance(path, (tuple, list)) or not isinstance(separator, str):
+        raise ArgumentError(
+            lines(f"keystr: {brief(path)} with separator {brief(separator)}", "give a path: a tuple of keys")
+        )
     return separator.join([_bare(key) if simple else str(key) for key in path])
 
 

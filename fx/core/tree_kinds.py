@@ -7,13 +7,13 @@ of a registered class is a leaf until it is registered itself.
 
 from __future__ import annotations
 
-import reprlib
 import threading
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from .errors import brief as brief
 from .tree_keys import AttrKey, DictKey, SequenceKey
 
 
@@ -126,14 +126,6 @@ def call_text(name: str, arguments: Iterable[tuple[str, str]]) -> str:
 def name_of(x: Any) -> str:
     return str(getattr(x, "__name__", None) or brief(x))
 
-
-def brief(x: object) -> str:
-    """`repr`, cut in the middle where it is long."""
-    return _brief.repr(x)
-
-
-_brief = reprlib.Repr()
-_brief.maxother = _brief.maxstring = 80
 
 lock = threading.RLock()  # guards changes of `kinds`
 

@@ -264,6 +264,8 @@ class Partial(functools.partial[T]):
     """
 
     def __new__(cls, func: Callable[..., T], /, *args: Any, **keywords: Any) -> Partial[T]:
+        if not callable(func):
+            raise ArgumentError(f"Partial: a function comes first; got {type(func).__name__} {brief(func)}")
         if isinstance(func, Partial):
             args, keywords, func = (*func.args, *args), {**func.keywords, **keywords}, func.func
         elif isinstance(func, functools.partial):  # its arguments are none of our data: keep it whole

@@ -7,9 +7,9 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core import tree
+from ..core import static, tree
 from ..core.array import Array
-from ..core.errors import ArgumentError, lines
+from ..core.errors import ArgumentError, brief, lines
 from ..core.trace import current_trace
 from ..primitives import collectives as p
 from ..primitives.promotion import as_operand, is_scalar, promote
@@ -20,11 +20,12 @@ def axis_size(axis_name: Any) -> int:
     """Size of a named axis that is being mapped; ArgumentError if there is none."""
     trace = current_trace()
     axes = trace.axes if trace is not None else {}
+    static.key(axis_name, "The name of an axis")
     if axis_name not in axes:
         raise ArgumentError(
             lines(
-                f"No axis named {axis_name!r} is being mapped here; mapped: {sorted(map(str, axes)) or 'none'}.",
-                f"Call this inside fx.vmap(f, axis_name={axis_name!r}).",
+                f"No axis named {brief(axis_name)} is being mapped here; mapped: {sorted(map(str, axes)) or 'none'}.",
+                f"Call this inside fx.vmap(f, axis_name={brief(axis_name)}).",
             )
         )
     return axes[axis_name]  # type: ignore[no-any-return]
@@ -117,7 +118,9 @@ def _pairs(perm: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     try:
         return tuple((operator.index(a), operator.index(b)) for a, b in perm)
     except TypeError:
-        raise ArgumentError(f"ppermute: perm must be a sequence of (source, target) pairs of integers; got {perm!r}.") from None
+        raise ArgumentError(
+            f"ppermute: perm must be a sequence of (source, target) pairs of integers; got {brief(perm)}."
+        ) from None
 
 
 def axis_index(axis_name: Any) -> Array:
@@ -127,4 +130,8 @@ def axis_index(axis_name: Any) -> Array:
 
 def pshuffle(x: Any, axis_name: Any, perm: Sequence[int]) -> Any:
     """Element i receives the value of element perm[i]."""
-    return ppermute(x, axis_name, [(source, target) for target, source in enumerate(perm)])
+    return ppermute(
+        x,
+        axis_name,
+        [(source, target) for target, source in enumerate(static.integers(perm, "pshuffle: perm"))],
+    )

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, tree
+from ..core import dtypes, static, tree
 from ..core.array import Array, as_buffer, aval_of
 from ..core.avals import Aval
 from ..core.boundary import boundary
-from ..core.errors import ArgumentError, DTypeError, ShapeError, TreeError, lines
+from ..core.errors import ArgumentError, DTypeError, ShapeError, TreeError, brief, lines
 from ..core.primitive import bind
 from ..core.source import describe
 from ..core.trace import Tracer, current_trace
@@ -55,7 +55,9 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
 @boundary
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """`branches[index](*operands)`; an index out of range is clamped to the nearest branch."""
-    branches = tuple(branches)
+    branches = tuple(
+        static.function(f, "switch: a branch") for f in static.members(branches, "switch: branches")
+    )
     if not branches:
         raise ArgumentError("switch needs at least one branch.")
     aval = _scalar(index, "switch: the index")
@@ -128,13 +130,15 @@ def _common_outputs(kind: str, functions: Sequence[Any], inners: Sequence[Inner]
         path = f"output{tree.keystr(first.out_tree.paths()[i])}"
         if len({a.shape for a in column}) > 1:
             raise ShapeError(
-                lines(f"{kind}: the branches give {path} different shapes: {', '.join(map(str, column))}.")
+                lines(
+                    f"{kind}: the branches give {path} different shapes: {', '.join(str(a) for a in column)}."
+                )
             )
         strong = [a for a in column if not a.weak]
         if len({a.dtype for a in strong}) > 1:
             raise DTypeError(
                 lines(
-                    f"{kind}: the branches give {path} different dtypes: {', '.join(map(str, column))}.",
+                    f"{kind}: the branches give {path} different dtypes: {', '.join(str(a) for a in column)}.",
                     "Convert with .astype in one of them.",
                 )
             )
@@ -165,6 +169,7 @@ def scan(
     Returns:
         (last carry, stacked ys).
     """
+    static.function(f, "scan: f")
     leaves, xs_tree = tree.flatten(xs)
     avals = _avals(leaves, xs_tree, "scan")
     n = _scan_length(length, avals, xs_tree)
@@ -201,9 +206,9 @@ def _scan_length(length: Any, avals: Sequence[Aval], xs_tree: Any) -> int:
             raise ShapeError(f"scan: {path} has shape (); a leading axis to go along is needed.")
         sizes[path] = a.shape[0]
     if length is not None:
-        if isinstance(length, bool) or not hasattr(length, "__index__"):
-            raise ArgumentError(f"scan: length={length!r} is not an integer.")
-        sizes["length"] = int(length)
+        if isinstance(length, bool):
+            raise ArgumentError(f"scan: length={brief(length)} is not an integer.")
+        sizes["length"] = static.integer(length, "scan: length")
     if not sizes:
         raise ArgumentError("scan needs xs or length.")
     if len(set(sizes.values())) > 1:
@@ -216,7 +221,7 @@ def _scan_length(length: Any, avals: Sequence[Aval], xs_tree: Any) -> int:
 
 def _check_unroll(unroll: Any) -> None:
     if not isinstance(unroll, (bool, int)) or (not isinstance(unroll, bool) and unroll < 1):
-        raise ArgumentError(f"scan: unroll={unroll!r}; a positive number of steps is needed.")
+        raise ArgumentError(f"scan: unroll={brief(unroll)}; a positive number of steps is needed.")
 
 
 class _Body:
@@ -291,6 +296,8 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     The number of trips may depend on data. Every transformation applies, reverse mode too: the forward pass then
     stacks what the backward pass needs. Over a mapped axis the loop runs until every element is done.
     """
+    static.function(cond_fun, "while_loop: cond_fun")
+    static.function(body_fun, "while_loop: body_fun")
     body = _Body("while_loop", body_fun, init_val, [], lambda carry, ts: body_fun(carry), split=False)
     test = Inner(
         "while_loop", cond_fun, body.avals, lambda ts: cond_fun(body.carry_tree.unflatten(ts)), "the carry in the "
@@ -300,7 +307,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
         raise ShapeError(
             lines(
                 f"while_loop: {name_of(cond_fun)} must return one boolean of shape (); it returned "
-                f"{', '.join(map(str, test.avals)) or 'nothing'}.",
+                f"{', '.join(str(a) for a in test.avals) or 'nothing'}.",
                 describe(test.source(0)) if test.avals else None,
             )
         )
@@ -319,14 +326,15 @@ def fori_loop(
     lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, *, unroll: Any = 1
 ) -> Any:
     """`for i in range(lower, upper): val = body_fun(i, val)`; the bounds may be traced. Differentiable both ways."""
+    static.function(body_fun, "fori_loop: body_fun")
     for name, bound in (("lower", lower), ("upper", upper)):
         aval = _scalar(bound, f"fori_loop: {name}")
         if aval.dtype.kind not in "iu":
             raise DTypeError(f"fori_loop: {name} must be an integer; it is {aval}.")
     _check_unroll(unroll)
-    static = not isinstance(lower, Tracer) and not isinstance(upper, Tracer)
+    known = not isinstance(lower, Tracer) and not isinstance(upper, Tracer)
     index = Aval((), np.dtype("int64"), True)
-    if static:
+    if known:
         low, high = int(as_buffer(lower)), int(as_buffer(upper))
         n = max(high - low, 0)
         body = _Body("fori_loop", body_fun, init_val, [index], lambda c, ts: body_fun(ts[0], c), split=False)
@@ -366,6 +374,7 @@ def _as_int64(x: Any) -> Any:
 @boundary
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
     """Apply `f` to each slice of the leading axis, one after the other; `batch_size` rows at a time with `vmap`."""
+    static.function(f, "map: f")
     if batch_size is not None:
         return vmap(f, chunk=batch_size)(xs)
     return scan(lambda _, x: (None, f(x)), None, xs)[1]
@@ -381,6 +390,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     """
     if not callable(fn):
         raise ArgumentError("associative_scan takes a function of two elements first.")
+    axis = static.integer(axis, "associative_scan: axis")
     leaves, treedef = tree.flatten(elems)
     if not leaves:
         return elems
@@ -408,7 +418,13 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
             raise TreeError(
                 lines("associative_scan: fn returns another structure:", *tree.differences(treedef, found))
             )
-        return [move_axis(x, p, 0) for x, p in zip(out, places, strict=True)]
+        for i, (x, y) in enumerate(zip(out, a, strict=True)):
+            want = move_axis(y, 0, places[i]).shape
+            if not is_array(x) or aval_of(x).shape != want:
+                got = aval_of(x) if is_array(x) else type(x).__name__
+                path = tree.keystr(treedef.paths()[i])
+                raise ShapeError(f"associative_scan: fn must keep shapes; leaf{path} of {want} became {got}.")
+        return [move_axis(_array(x), p, 0) for x, p in zip(out, places, strict=True)]
 
     rows = _prefix(combine, rows)
     if reverse:

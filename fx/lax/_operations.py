@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .._callbacks import optimization_barrier as optimization_barrier, stop_gradient as stop_gradient
-from ..core.errors import ArgumentError, ShapeError
+from ..core import dtypes, static
+from ..core.errors import ArgumentError, ShapeError, brief
 from ..primitives import (
     convolution,
     cumulative,
@@ -55,40 +55,47 @@ def clamp(low: Any, x: Any, high: Any) -> Any:
 
 def dynamic_slice(x: Any, start_indices: Sequence[Any], slice_sizes: Sequence[int]) -> Any:
     """A window of static size that starts at indices known at run time, moved inside where it would stick out."""
-    starts = [as_operand(i) for i in start_indices]
-    return dynamic_slicing.dynamic_slice(as_operand(x), *starts, sizes=tuple(map(_size, slice_sizes)))
+    starts = _starts(start_indices, "dynamic_slice")
+    return dynamic_slicing.dynamic_slice(
+        as_operand(x), *starts, sizes=static.sizes(slice_sizes, "dynamic_slice")
+    )
 
 
 def dynamic_update_slice(x: Any, update: Any, start_indices: Sequence[Any]) -> Any:
     """x with a window replaced; see `dynamic_slice`."""
     x, update = promote(x, update)
-    return dynamic_slicing.dynamic_update_slice(x, update, *[as_operand(i) for i in start_indices])
+    return dynamic_slicing.dynamic_update_slice(x, update, *_starts(start_indices, "dynamic_update_slice"))
 
 
-def _size(n: Any) -> int:
-    try:
-        return operator.index(n)
-    except TypeError:
-        raise ArgumentError(f"dynamic_slice: sizes are static integers; got {n!r}.") from None
+def _starts(indices: Any, name: str) -> list[Any]:
+    if not isinstance(indices, (list, tuple)) and np.ndim(as_operand(indices)) != 1:
+        raise ArgumentError(f"{name}: start_indices has one index per axis; got {brief(indices)}.")
+    return [as_operand(i) for i in indices]
 
 
 def rev(x: Any, dimensions: Sequence[int]) -> Any:
     """x with the order along some axes reversed."""
-    return s.reverse(as_operand(x), axes=tuple(dimensions))
+    return s.reverse(as_operand(x), axes=static.integers(dimensions, "rev: dimensions"))
 
 
 def pad(x: Any, padding_value: Any, padding_config: Sequence[tuple[int, int, int]]) -> Any:
     """x padded with (low, high, interior) counts per axis; negative ones cut off."""
     x, value = promote(x, padding_value)
-    if any(len(c) != 3 for c in padding_config):
-        raise ArgumentError(f"pad: padding_config has one (low, high, interior) per axis; got {padding_config}.")
-    low, high, interior = ([int(c[i]) for c in padding_config] for i in range(3))
+    rows = [
+        static.integers(c, "pad: padding_config")
+        for c in static.members(padding_config, "pad: padding_config")
+    ]
+    if any(len(c) != 3 for c in rows):
+        raise ArgumentError(
+            f"pad: padding_config has one (low, high, interior) per axis; got {brief(padding_config)}."
+        )
+    low, high, interior = ([c[i] for c in rows] for i in range(3))
     return s.pad(as_operand(x), low, high, interior, value)
 
 
 def iota(dtype: Any, size: int) -> Any:
     """0, 1, ..., size - 1."""
-    return s.iota((size,), 0, dtype)
+    return s.iota((static.integer(size, "iota: size"),), 0, dtypes.canonical(dtype))
 
 
 def top_k(x: Any, k: int, axis: int = -1) -> tuple[Any, Any]:
@@ -101,29 +108,34 @@ def sort_key_val(keys: Any, values: Any, dimension: int = -1) -> tuple[Any, Any]
     return sorting.sort_key_val(as_operand(keys), as_operand(values), dimension)
 
 
+def _along(scan: Any, x: Any, axis: Any, reverse: Any) -> Any:
+    x = as_operand(x)
+    return scan(x, static.axis(axis, x.ndim, scan.__name__), bool(reverse))
+
+
 def cumsum(x: Any, axis: int = 0, reverse: bool = False) -> Any:
     """Running sums along an axis."""
-    return cumulative.cumsum(as_operand(x), axis, reverse)
+    return _along(cumulative.cumsum, x, axis, reverse)
 
 
 def cumprod(x: Any, axis: int = 0, reverse: bool = False) -> Any:
     """Running products along an axis."""
-    return cumulative.cumprod(as_operand(x), axis, reverse)
+    return _along(cumulative.cumprod, x, axis, reverse)
 
 
 def cummax(x: Any, axis: int = 0, reverse: bool = False) -> Any:
     """Running maxima along an axis."""
-    return cumulative.cummax(as_operand(x), axis, reverse)
+    return _along(cumulative.cummax, x, axis, reverse)
 
 
 def cummin(x: Any, axis: int = 0, reverse: bool = False) -> Any:
     """Running minima along an axis."""
-    return cumulative.cummin(as_operand(x), axis, reverse)
+    return _along(cumulative.cummin, x, axis, reverse)
 
 
 def cumlogsumexp(x: Any, axis: int = 0, reverse: bool = False) -> Any:
     """Running log-sum-exp along an axis."""
-    return cumulative.cumlogsumexp(as_operand(x), axis, reverse)
+    return _along(cumulative.cumlogsumexp, x, axis, reverse)
 
 
 def conv_general_dilated(

@@ -91,6 +91,7 @@ from ._differences import (
     ediff1d as ediff1d,
     gradient as gradient,
     trapezoid as trapezoid,
+    unwrap as unwrap,
 )
 from ._dtypes import (
     bfloat16 as bfloat16,
@@ -185,10 +186,12 @@ from ._functional import (
     vectorize as vectorize,
 )
 from ._grids import (
+    c_ as c_,
     index_exp as index_exp,
     ix_ as ix_,
     mgrid as mgrid,
     ogrid as ogrid,
+    r_ as r_,
     s_ as s_,
 )
 from ._info import (
@@ -311,7 +314,6 @@ from ._parts import (
     round as round,
     spacing as spacing,
     trunc as trunc,
-    unwrap as unwrap,
     where as where,
 )
 from ._polynomials import (

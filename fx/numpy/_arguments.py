@@ -59,14 +59,32 @@ def host_array(nested: Any, what: str) -> Any:
     except (ValueError, TypeError) as e:
         if isinstance(e, errors.FxError):
             raise
-        raise errors.ArgumentError(
+        raise errors.ShapeError(
             errors.lines(
-                f"{what}: the list {errors.brief(nested)} does not make an array.",
+                f"{what}: the list {errors.brief(nested)} has rows of different lengths, or is nested too deep.",
                 "Nested lists must hold numbers and have equal lengths on each level.",
             )
         ) from e
     dtypes.canonical(array.dtype)
     return array
+
+
+def real_number(value: Any, what: str) -> float:
+    """A Python number known now, not complex and not NaN."""
+    found = static_number(value, what)
+    if isinstance(found, (complex, np.complexfloating)) or found != found:
+        raise errors.ArgumentError(f"{what} must be a real number; got {errors.brief(value)}.")
+    return found  # type: ignore[no-any-return]
+
+
+def static_number(value: Any, what: str) -> Any:
+    """A Python or NumPy number known now."""
+    if is_scalar(value):
+        return value
+    x = operand(value, what)
+    if x.shape != ():
+        raise errors.ShapeError(f"{what} must be one number; got {x.aval}.")
+    return x.item()
 
 
 def static_int(value: Any, what: str) -> int:

@@ -62,11 +62,12 @@ def power(x: Any, y: Any, /) -> Array:
 
 def _static_power(x: Any, n: Any) -> Array:
     """x ** n for a Python number n that is whole."""
+    x = x if is_scalar(x) else operand(x, "power")
     if is_scalar(x) or x.dtype.kind == "b" or (type(n) is float and not _is_inexact(x)):
         x, n = promote(x, n)
         x, n = operand(x, "power"), int(n)
         return bind(el.integer_pow, x, n=n) if x.dtype.kind != "b" else _whole_power(x, operand(n, "power"))
-    return bind(el.integer_pow, x if isinstance(x, Array) else operand(x, "power"), n=int(n))
+    return bind(el.integer_pow, x, n=int(n))
 
 
 def _whole_power(x: Any, y: Any) -> Array:
@@ -128,7 +129,7 @@ def positive(x: Any, /) -> Array:
 
 def square(x: Any, /) -> Array:
     """x * x."""
-    return power(x, 2)
+    return power(operand(x, "square"), 2)
 
 
 def reciprocal(x: Any, /) -> Array:

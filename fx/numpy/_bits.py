@@ -67,6 +67,6 @@ def _along(x: Array, axis: int | None, name: str) -> tuple[Array, int]:
 
 def _shifts(bitorder: str, name: str) -> Array:
     if bitorder not in ("big", "little"):
-        raise errors.ArgumentError(f"{name}: bitorder is 'big' or 'little'; got {bitorder!r}.")
+        raise errors.ArgumentError(f"{name}: bitorder is 'big' or 'little'; got {errors.brief(bitorder)}.")
     line = sh.iota((8,), 0, dtypes.uint8)
     return line if bitorder == "little" else sh.reverse(line, axes=(0,))

@@ -159,7 +159,7 @@ def _paired_axes(axes: Any, x: Array, y: Array) -> tuple[tuple[int, ...], tuple[
             raise errors.ShapeError(f"tensordot: {n} axes cannot pair shapes {x.shape} and {y.shape}.")
         return tuple(range(x.ndim - n, x.ndim)), tuple(range(n))
     if len(axes) != 2:
-        raise errors.ArgumentError(f"tensordot: axes must be a number or a pair; got {axes!r}.")
+        raise errors.ArgumentError(f"tensordot: axes must be a number or a pair; got {errors.brief(axes)}.")
     sides = [a if isinstance(a, Sequence) else (a,) for a in axes]
     left = tuple(one_axis(a, x.ndim, "tensordot") for a in sides[0])
     return left, tuple(one_axis(a, y.ndim, "tensordot") for a in sides[1])

@@ -49,6 +49,9 @@ def array(
     made = asarray(x, dtype, copy=None if copy else copy, device=device)
     if copy and type(x) is Array and made is x:
         made = Array(x.buffer.copy())
+    ndmin = static.integer(ndmin, "array: ndmin")
+    if ndmin > MAX_RANK:
+        raise errors.ArgumentError(f"array: ndmin={ndmin}; arrays have at most {MAX_RANK} axes.")
     return sh.reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
 
 
@@ -230,11 +233,11 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, 
 
 
 def _filled(shape: tuple[int, ...], value: Any, dtype: np.dtype[Any], device: Any) -> Array:
-    with _on(device):
+    with on_device(device):
         return sh.full(shape, value, dtype)
 
 
-def _on(device: Any) -> Any:
+def on_device(device: Any) -> Any:
     """A context in which new arrays are made on a device; None leaves the default."""
     if device is None or devices.device(device) == current_device():
         return contextlib.nullcontext()
@@ -252,11 +255,13 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, de
     first, last, by = (v.item() if isinstance(v, np.generic) else v for v in ends)
     if by == 0:
         raise errors.ArgumentError("arange: the step must not be 0.")
+    if any(isinstance(v, complex) or v != v or abs(v) == math.inf for v in (first, last, by)):
+        raise errors.ArgumentError(f"arange takes finite real numbers; got {first}, {last}, {by}.")
     found = dtype_or(dtype, _common_dtype(ends))
     whole = all(isinstance(v, int) for v in (first, last, by))
     n = max(0, -((first - last) // by) if whole else math.ceil((last - first) / by))
     work = found if found.kind in "iu" and whole else dtypes.float64
-    with _on(device):
+    with on_device(device):
         line = sh.iota((n,), 0, work)
         line = line if by == 1 else line * by
         return el.convert(line if first == 0 else line + first, found)
@@ -301,7 +306,7 @@ def linspace(
     if dtypes.is_low_precision(a.dtype):
         a, b = el.convert(a, dtypes.float32), el.convert(b, dtypes.float32)
     gaps = count - 1 if endpoint else count
-    with _on(device):
+    with on_device(device):
         step = (b - a) / gaps if gaps > 0 else (b - a) * math.nan
         y = _steps(a, b, step, count, endpoint and gaps > 0)
     if result.kind in "iu":
@@ -388,7 +393,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         sparse: leave the sizes of the other axes at 1.
     """
     if indexing not in ("xy", "ij"):
-        raise errors.ArgumentError(f"meshgrid: indexing is 'xy' or 'ij'; got {indexing!r}.")
+        raise errors.ArgumentError(f"meshgrid: indexing is 'xy' or 'ij'; got {errors.brief(indexing)}.")
     lines = [asarray(x) for x in xi]
     if any(x.ndim > 1 for x in lines):
         raise errors.ShapeError(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
-from ..core import errors
+from ..core import errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el
 from ..primitives.promotion import promote
 from ..primitives.shape import broadcast_to, concatenate, move_axis, reshape, reverse, slice_axis
 from ._arguments import inexact_operand, one_axis, operand, operands, some_axes, static_int
+from ._arithmetic import absolute, remainder
+from ._cumulative import cumsum
+from ._parts import where
 from ._reductions import sum
 
 
@@ -51,6 +55,23 @@ def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     return concatenate([el.convert(reshape(p, (p.size,)), middle.dtype) for p in flat], 0)
 
 
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Array:
+    """Jumps along an axis made smaller than half a period by adding multiples of the period."""
+    p = operand(p, "unwrap")
+    whole = p.dtype.kind in "iu" and isinstance(period, int)
+    p = p if whole else inexact_operand(p, "unwrap")
+    axis = one_axis(axis, p.ndim, "unwrap")
+    steps = diff(p, axis=axis)
+    half = period // 2 if whole else period / 2
+    wrapped = remainder(steps + half, period) - half
+    if not whole or period % 2 == 0:
+        wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
+    change = where(absolute(steps) < (half if discont is None else discont), 0, wrapped - steps)
+    start = builtins.min(1, p.shape[axis])
+    rest = slice_axis(p, start, p.shape[axis], axis) + cumsum(change, axis)
+    return concatenate([el.convert(slice_axis(p, 0, start, axis), rest.dtype), rest], axis)
+
+
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     """The integral along an axis by the trapezoidal rule.
 
@@ -87,8 +108,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     """
     f = inexact_operand(f, "gradient")
     axes = some_axes(axis, f.ndim, "gradient")
-    if edge_order not in (1, 2):
-        raise errors.ArgumentError(f"gradient: edge_order is 1 or 2; got {edge_order!r}.")
+    if static.integer(edge_order, "gradient: edge_order") not in (1, 2):
+        raise errors.ArgumentError(f"gradient: edge_order is 1 or 2; got {errors.brief(edge_order)}.")
     if len(varargs) not in (0, 1, len(axes)):
         raise errors.ArgumentError(
             f"gradient: {len(varargs)} spacings for {len(axes)} axes; give one or one per axis."

@@ -11,6 +11,7 @@ from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..core.devices import is_buffer
 from ..primitives.promotion import dtype_and_weak, is_scalar
+from ._creation import asarray
 
 
 class ScalarType:
@@ -34,8 +35,6 @@ class ScalarType:
         return self._name
 
     def __call__(self, x: Any = 0) -> Array:
-        from ._creation import asarray
-
         return asarray(x, dtype=self.dtype)
 
     def __eq__(self, other: object) -> bool:
@@ -97,7 +96,8 @@ def isdtype(dtype: Any, kind: Any) -> Any:
     if kind not in _KINDS:
         raise errors.ArgumentError(
             errors.lines(
-                f"isdtype: {kind!r} is not a kind of dtypes.", f"Kinds: {', '.join(map(repr, _KINDS))}."
+                f"isdtype: {errors.brief(kind)} is not a kind of dtypes.",
+                f"Kinds: {', '.join(map(repr, _KINDS))}.",
             )
         )
     return ("f" if dtypes.is_bfloat16(found) else found.kind) in _KINDS[kind]
@@ -143,7 +143,9 @@ _RANK = (builtins.bool, int, float, complex)
 def can_cast(from_: Any, to: Any, casting: str = "safe") -> Any:
     """Whether values of one dtype (or an array's) convert to another under NumPy's casting rule."""
     rules = ("no", "equiv", "safe", "same_kind", "unsafe")
-    return np.can_cast(_dtype_of(from_), dtypes.canonical(to), static.choice(casting, rules, "can_cast: casting"))
+    return np.can_cast(
+        _dtype_of(from_), dtypes.canonical(to), static.choice(casting, rules, "can_cast: casting")
+    )
 
 
 def issubdtype(arg1: Any, arg2: Any) -> Any:
@@ -156,7 +158,9 @@ def issubdtype(arg1: Any, arg2: Any) -> Any:
     found = dtypes.canonical(arg1)
     if dtypes.is_bfloat16(found):
         return arg2 in (np.floating, np.inexact, np.number, np.generic)
-    return np.issubdtype(found, arg2 if isinstance(arg2, type) and issubclass(arg2, generic) else dtypes.canonical(arg2))
+    return np.issubdtype(
+        found, arg2 if isinstance(arg2, type) and issubclass(arg2, generic) else dtypes.canonical(arg2)
+    )
 
 
 _ABSTRACT = (generic, number, inexact, floating, complexfloating, integer, signedinteger, unsignedinteger)

@@ -115,7 +115,11 @@ def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Array:
 
 
 def _members_of(excluded: Any) -> Any:
-    return excluded if isinstance(excluded, (set, frozenset)) else static.members(excluded, "vectorize: excluded")
+    return (
+        excluded
+        if isinstance(excluded, (set, frozenset))
+        else static.members(excluded, "vectorize: excluded")
+    )
 
 
 def vectorize(
@@ -170,18 +174,22 @@ def _core_ranks(signature: str, xs: list[Array]) -> list[int]:
     inputs, arrow, _ = signature.replace(" ", "").partition("->")
     if not arrow or not re.fullmatch(r"\((\w+(,\w+)*)?\)(,\((\w+(,\w+)*)?\))*", inputs):
         raise errors.ArgumentError(
-            f'vectorize: {signature!r} is not a signature; write for example "(m,n),(n)->(m)".'
+            f'vectorize: {errors.brief(signature)} is not a signature; write for example "(m,n),(n)->(m)".'
         )
     cores = [core.split(",") if core else [] for core in re.findall(r"\(([^)]*)\)", inputs)]
     if len(cores) != len(xs):
         raise errors.ArgumentError(
-            f"vectorize: signature {signature!r} has {len(cores)} arguments; {len(xs)} came."
+            f"vectorize: signature {errors.brief(signature)} has {len(cores)} arguments; {len(xs)} came."
         )
     sizes: dict[str, int] = {}
     for core, x in zip(cores, xs, strict=True):
         if x.ndim < len(core):
-            raise errors.ShapeError(f"vectorize {signature!r}: {x.aval} has fewer than {len(core)} axes.")
+            raise errors.ShapeError(
+                f"vectorize {errors.brief(signature)}: {x.aval} has fewer than {len(core)} axes."
+            )
         for name, d in zip(core, x.shape[x.ndim - len(core) :], strict=True):
             if sizes.setdefault(name, d) != d:
-                raise errors.ShapeError(f"vectorize {signature!r}: {name} is {sizes[name]} and {d}.")
+                raise errors.ShapeError(
+                    f"vectorize {errors.brief(signature)}: {name} is {sizes[name]} and {d}."
+                )
     return [len(core) for core in cores]

@@ -1,4 +1,4 @@
-"""Index objects: ix_, mgrid, ogrid, s_, index_exp."""
+"""Objects that are indexed: mgrid, ogrid, r_, c_, s_, index_exp; and ix_."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..primitives import shape as sh
 from ..primitives.promotion import promote
 from ._arguments import operand
 from ._creation import arange, asarray, linspace, meshgrid
-from ._joining import stack
+from ._joining import concatenate, stack
 from ._searching import flatnonzero
 
 
@@ -60,5 +60,29 @@ class Grid:
         return f"fx.numpy.{self.name}"
 
 
+class Joiner:
+    """`r_[0:3, 7, x]`: slices, numbers and arrays joined along the first axis; `c_` joins them as columns."""
+
+    def __init__(self, name: str, columns: bool):
+        self.name, self.columns = name, columns
+
+    def __getitem__(self, key: Any) -> Array:
+        parts = [self._part(k) for k in (key if isinstance(key, tuple) else (key,))]
+        return concatenate(parts, -1 if self.columns else 0)
+
+    def _part(self, key: Any) -> Array:
+        if isinstance(key, str):
+            raise errors.ArgumentError(
+                f"{self.name} takes no strings; write concatenate or stack with an axis."
+            )
+        x = Grid(self.name, True)[key] if isinstance(key, slice) else asarray(key)
+        x = sh.reshape(x, (1,)) if x.ndim == 0 else x
+        return sh.reshape(x, (x.size, 1)) if self.columns and x.ndim == 1 else x
+
+    def __repr__(self) -> str:
+        return f"fx.numpy.{self.name}"
+
+
+r_, c_ = Joiner("r_", False), Joiner("c_", True)
 mgrid, ogrid = Grid("mgrid", False), Grid("ogrid", True)
 s_, index_exp = np.s_, np.index_exp

@@ -122,12 +122,12 @@ def basic_index(shape: tuple[int, ...], index: Any) -> Basic | None:
 
 def checked_mode(mode: str | None) -> str | None:
     """The mode as primitives know it, None and "raise" excepted."""
-    if mode == "drop":
+    if isinstance(mode, str) and mode == "drop":
         return "fill"
     if mode is not None and (not isinstance(mode, str) or (mode != "raise" and mode not in MODES)):
         names = (*MODES, "drop", "raise")
         raise errors.ArgumentError(
-            errors.lines(f"{mode!r} is no indexing mode.", f"Choose one of {names} or None.")
+            errors.lines(f"{errors.brief(mode)} is no indexing mode.", f"Choose one of {names} or None.")
         )
     return mode
 

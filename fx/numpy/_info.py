@@ -50,7 +50,9 @@ class ArrayNamespaceInfo:
         if isinstance(kind, tuple):
             return {name: d for k in kind for name, d in self.dtypes(kind=k).items()}
         if kind not in _KINDS:
-            raise errors.ArgumentError(f"dtypes: {kind!r} is not a kind; kinds are {', '.join(_KINDS)}.")
+            raise errors.ArgumentError(
+                f"dtypes: {errors.brief(kind)} is not a kind; kinds are {', '.join(_KINDS)}."
+            )
         return {name: np.dtype(name) for name in _KINDS[kind]}
 
 

@@ -110,7 +110,7 @@ def _slide(a: Array, v: Array, mode: str, name: str) -> Array:
     m = v.size
     margins = {"full": (m - 1, m - 1), "same": (m // 2, m - 1 - m // 2), "valid": (0, 0)}
     if mode not in margins:
-        raise errors.ArgumentError(f"{name}: mode is 'full', 'same' or 'valid'; got {mode!r}.")
+        raise errors.ArgumentError(f"{name}: mode is 'full', 'same' or 'valid'; got {errors.brief(mode)}.")
     low, high = margins[mode]
     y = conv_general(sh.reshape(a, (1, 1, a.size)), sh.reshape(v, (1, 1, m)), padding=[(low, high)])
     return sh.reshape(y, (y.size,))

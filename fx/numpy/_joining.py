@@ -12,6 +12,7 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import promote
 from ._arguments import one_axis, operand, operands, owned, sequence, static_int
+from ._shapes import atleast_3d
 
 
 def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Array:
@@ -77,8 +78,6 @@ def hstack(arrays: Any, dtype: Any = None) -> Array:
 
 def dstack(arrays: Any) -> Array:
     """Joined along the third axis; arrays of one axis become (1, n, 1), of two (m, n, 1)."""
-    from ._shapes import atleast_3d
-
     return concatenate([atleast_3d(x) for x in sequence(arrays, "dstack")], 2)
 
 
@@ -150,7 +149,7 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     axis = one_axis(axis, x.ndim, "array_split")
     size = x.shape[axis]
     if _is_sequence(indices_or_sections):
-        cuts = [static_int(i, "array_split: an index") for i in indices_or_sections]
+        cuts = [static_int(i, "array_split: an index") for i in sequence(indices_or_sections, "array_split")]
         cuts = [min(i, size) if i >= 0 else max(i + size, 0) for i in cuts]
     else:
         n = static_int(indices_or_sections, "array_split: sections")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
@@ -12,8 +13,10 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.cumulative import cumprod
 from ._arguments import dtype_or, operand, owned, static_int
-from ._creation import _on
+from ._creation import asarray, on_device
 from ._einsum import diagonal_of
+from ._reductions import sum
+from ._shapes import diagonal
 from .indexing import take
 
 
@@ -37,7 +40,7 @@ def _pattern(compare: Any, n: Any, m: Any, k: Any, dtype: Any, device: Any, name
     shape = (rows, rows if m is None else static_int(m, f"{name}: M"))
     if min(shape) < 0:
         raise errors.ShapeError(f"{name}: sizes must not be negative; got {shape}.")
-    with _on(device):
+    with on_device(device):
         return el.convert(_compared(compare, shape, k, name), dtype_or(dtype, dtypes.default_float()))
 
 
@@ -93,9 +96,6 @@ def diagflat(v: Any, k: int = 0) -> Array:
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
     """The sum of a diagonal of the plane of two axes."""
-    from ._reductions import sum
-    from ._shapes import diagonal
-
     return sum(diagonal(x, offset, axis1, axis2), -1, dtype)
 
 
@@ -121,24 +121,22 @@ def fill_diagonal(x: Any, val: Any, wrap: bool = False, *, inplace: bool = False
         wrap: begin a new diagonal one row below the end of a tall matrix.
         inplace: must be False; NumPy's function writes into x.
     """
-    x = operand(x, "fill_diagonal")
+    x = owned(x, "fill_diagonal")
     if inplace:
         raise errors.ImmutableError("fill_diagonal returns a new array; leave out inplace=True.")
     if x.ndim < 2 or (x.ndim > 2 and len(set(x.shape)) != 1):
         raise errors.ShapeError(f"fill_diagonal needs two axes, or more of one size; got {x.aval}.")
-    step = 1 + sum(math.prod(x.shape[i:]) for i in range(1, x.ndim))
+    step = 1 + builtins.sum(math.prod(x.shape[i:]) for i in range(1, x.ndim))
     stop = x.size if wrap or x.ndim > 2 else min(x.size, x.shape[1] * x.shape[1])
-    flat = sh.reshape(x, (x.size,))
-    count = len(range(0, stop, step))
     values = el.convert(operand(val, "fill_diagonal: values"), x.dtype)
-    values = sh.reshape(values, (values.size,))
-    if count and not values.size:
+    if not x.size:
+        return x
+    if not values.size:
         raise errors.ShapeError("fill_diagonal needs at least one value.")
-    on = np.arange(x.size) % step == 0
-    on[stop:] = False
-    order = np.cumsum(on) - 1
-    spread = take(values, np.maximum(order, 0) % max(values.size, 1), axis=0) if count else flat
-    return sh.reshape(el.select(Array(on), spread, flat), x.shape)
+    places = sh.reshape(sh.iota((x.size,), 0), x.shape)
+    on = (places % step == 0) & (places < stop)
+    filling = take(values, (places // step) % values.size)
+    return el.select(on, filling, x)
 
 
 # Indices of parts
@@ -176,7 +174,9 @@ def triu_indices_from(x: Any, k: int = 0) -> tuple[Array, Array]:
 def diag_indices(n: int, ndim: int = 2) -> tuple[Array, ...]:
     """Indices of the main diagonal of an array of `ndim` axes of size n."""
     line = sh.iota((static_int(n, "diag_indices: n"),), 0)
-    return (line,) * static_int(ndim, "diag_indices: ndim")
+    return (line,) * len(
+        static.sizes((1,) * min(static_int(ndim, "diag_indices: ndim"), 65), "diag_indices: ndim")
+    )
 
 
 def diag_indices_from(x: Any) -> tuple[Array, ...]:
@@ -188,7 +188,7 @@ def diag_indices_from(x: Any) -> tuple[Array, ...]:
 
 
 def _constants(arrays: Any) -> tuple[Array, Array]:
-    rows, columns = (Array(np.asarray(a, np.int64)) for a in arrays)
+    rows, columns = (asarray(np.asarray(a, np.int64)) for a in arrays)
     return rows, columns
 
 

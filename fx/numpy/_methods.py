@@ -48,7 +48,7 @@ def contains(self: Array, value: Any) -> bool:
 
 def rounded(self: Array, ndigits: int | None = None) -> Array:
     """round(x, ndigits)."""
-    return pa.round(self, ndigits or 0)
+    return pa.round(self, 0 if ndigits is None else ndigits)
 
 
 def to_device(self: Array, device: Any, /, *, stream: Any = None) -> Array:

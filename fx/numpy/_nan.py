@@ -81,6 +81,8 @@ def nanstd(x: Any, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keep
 
 
 def _where_enough(v: Array, x: Array, axis: Any, ddof: float, keepdims: bool) -> Array:
+    if not v.aval.inexact:
+        raise errors.DTypeError(f"The result may be NaN, which {v.dtype} does not have; leave dtype out.")
     count = re.count_nonzero(_numbers(x), axis, keepdims=keepdims)
     return el.select(count <= ddof, v.dtype.type(math.nan), v)
 

@@ -37,7 +37,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         if x.ndim not in (1, 2):
             raise errors.ShapeError(
                 errors.lines(
-                    f"norm of order {ord!r} over the whole array needs one or two axes; got {x.aval}.",
+                    f"norm of order {errors.brief(ord)} over the whole array needs one or two axes; got {x.aval}.",
                     "Give axis= one axis (vectors) or two (matrices), or use vector_norm, which flattens.",
                 )
             )
@@ -108,7 +108,7 @@ def _vector(x: Array, axes: tuple[int, ...], ord: Any) -> Array:
     if isinstance(ord, str) or ord is None or isinstance(ord, complex):
         raise errors.ArgumentError(
             errors.lines(
-                f"norm: {ord!r} is not an order of vectors; got {x.aval} along axes {axes}.",
+                f"norm: {errors.brief(ord)} is not an order of vectors; got {x.aval} along axes {axes}.",
                 "Orders of vectors are real numbers, inf and -inf; matrix norms need axis=(-2, -1).",
             )
         )
@@ -155,7 +155,7 @@ def _matrix(x: Array, axes: tuple[int, ...], ord: Any) -> Array:
         return red.reduce_sum(svdvals(x), axes=last)
     if isinstance(ord, str) or ord not in (1, -1, 2, -2, np.inf, -np.inf):
         raise errors.ArgumentError(
-            f"norm: {ord!r} is not an order of matrices; the orders are {_MATRIX_ORDERS}."
+            f"norm: {errors.brief(ord)} is not an order of matrices; the orders are {_MATRIX_ORDERS}."
         )
     if abs(ord) == 2:
         values = svdvals(x)

@@ -13,6 +13,7 @@ from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import cast, is_scalar
 from ..primitives.reductions import reduce_max, reduce_min
 from ._arguments import operand, owned, static_int
+from ._quantiles import median
 from ._reductions import mean
 from .indexing import take
 
@@ -32,7 +33,7 @@ def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Array
     widths = _per_axis(pad_width, x.ndim, "pad_width")
     widths = [(static_int(a, "pad: a width"), static_int(b, "pad: a width")) for a, b in widths]
     if any(w < 0 for pair in widths for w in pair):
-        raise errors.ArgumentError(f"pad: widths must not be negative; got {pad_width!r}.")
+        raise errors.ArgumentError(f"pad: widths must not be negative; got {errors.brief(pad_width)}.")
     if callable(mode):
         for axis, (before, after) in enumerate(widths):
             x = mode(x, axis, before, after)
@@ -75,16 +76,18 @@ def _step(mode: Any, options: dict[str, Any]) -> Callable[..., Array]:
         "linear_ramp": _ramp,
         "maximum": lambda x, axis, a, b, n: _statistic(x, axis, a, b, n, _over(reduce_max)),
         "minimum": lambda x, axis, a, b, n: _statistic(x, axis, a, b, n, _over(reduce_min)),
-        "mean": lambda x, axis, a, b, n: _statistic(x, axis, a, b, n, lambda y, axis: mean(y, axis)),
-        "median": lambda x, axis, a, b, n: _statistic(x, axis, a, b, n, _median),
+        "mean": lambda x, axis, a, b, n: _statistic(x, axis, a, b, n, mean),
+        "median": lambda x, axis, a, b, n: _statistic(x, axis, a, b, n, median),
     }
     if mode not in steps:
         raise errors.ArgumentError(
-            errors.lines(f"pad: there is no mode {mode!r}.", f"Modes: {', '.join(steps)}, or a function.")
+            errors.lines(
+                f"pad: there is no mode {errors.brief(mode)}.", f"Modes: {', '.join(steps)}, or a function."
+            )
         )
     unknown = set(options) - allowed.get(mode, set())
     if unknown or odd not in ("even", "odd"):
-        raise errors.ArgumentError(f"pad: mode {mode!r} does not take {options}.")
+        raise errors.ArgumentError(f"pad: mode {errors.brief(mode)} does not take {options}.")
     return steps[mode]
 
 
@@ -94,7 +97,9 @@ def _per_axis(value: Any, rank: int, name: str) -> list[tuple[Any, Any]]:
         pairs: list[Any] = [(0, 0)] * rank
         for axis, width in value.items():
             if not isinstance(axis, int) or not -rank <= axis < rank:
-                raise errors.ShapeError(f"pad: axis {axis!r} of {name} is out of range for {rank} axes.")
+                raise errors.ShapeError(
+                    f"pad: axis {errors.brief(axis)} of {name} is out of range for {rank} axes."
+                )
             pairs[axis] = tuple(width) if isinstance(width, Sequence) else (width, width)
         return pairs
     if isinstance(value, Array) or not isinstance(value, (Sequence, np.ndarray)):
@@ -108,7 +113,7 @@ def _per_axis(value: Any, rank: int, name: str) -> list[tuple[Any, Any]]:
         return [(items[0], items[-1])] * rank
     raise errors.ShapeError(
         errors.lines(
-            f"pad: {name} {value!r} does not fit {rank} axes.",
+            f"pad: {name} {errors.brief(value)} does not fit {rank} axes.",
             "Give a number, a pair (before, after), or one pair per axis.",
         )
     )
@@ -137,7 +142,7 @@ def _chosen(x: Array, axis: int, places: Any) -> Array:
 def _not_empty(x: Array, axis: int, mode: str) -> int:
     if x.shape[axis] == 0:
         raise errors.ShapeError(
-            f"pad: mode {mode!r} has nothing to repeat along the empty axis {axis} of {x.aval}."
+            f"pad: mode {errors.brief(mode)} has nothing to repeat along the empty axis {axis} of {x.aval}."
         )
     return x.shape[axis]
 
@@ -217,9 +222,3 @@ def _statistic(x: Array, axis: int, before: int, after: int, lengths: tuple[Any,
 
 def _over(prim: Any) -> Any:
     return lambda y, axis: prim(y, axes=(axis,))
-
-
-def _median(y: Array, axis: int) -> Array:
-    from ._quantiles import median
-
-    return median(y, axis)

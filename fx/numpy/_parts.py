@@ -13,9 +13,11 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import binary_function, promote
 from ._arguments import inexact_operand, operand, operands, owned, refuse_complex, static_int
-from ._arithmetic import absolute, maximum, minimum, remainder
+from ._arithmetic import absolute, maximum, minimum
+from ._dtypes import finfo
 from ._elementary import arctan2
 from ._logic import truth
+from ._searching import nonzero
 
 copysign = binary_function(el.copysign, "copysign", "|x| with the sign of y.", inexact=True)
 nextafter = binary_function(
@@ -49,8 +51,6 @@ def where(
 ) -> Any:
     """x where the condition is nonzero, else y; all three broadcast. With the condition alone: `nonzero`."""
     if x is None and y is None:
-        from ._searching import nonzero
-
         return nonzero(condition, size=size, fill_value=fill_value)
     if x is None or y is None:
         raise errors.ArgumentError("where takes a condition alone, or with both x and y.")
@@ -74,8 +74,6 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
         return x
     if x.dtype.kind == "c":
         return el.make_complex(*[nan_to_num(p, copy, nan, posinf, neginf) for p in (el.real(x), el.imag(x))])
-    from ._dtypes import finfo
-
     limits = finfo(x.dtype)
     high, low = (limits.max if posinf is None else posinf), (limits.min if neginf is None else neginf)
     y = where(el.isnan(x), el.convert(operand(nan, "nan_to_num"), x.dtype), x)
@@ -169,27 +167,6 @@ def angle(z: Any, deg: bool = False) -> Array:
     parts = (el.imag(z), el.real(z)) if z.dtype.kind == "c" else (sh.full(z.shape, 0, z.dtype), z)
     radians = arctan2(*parts)
     return radians * (180 / math.pi) if deg else radians
-
-
-def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Array:
-    """Jumps along an axis made smaller than half a period by adding multiples of the period."""
-    from ._cumulative import cumsum
-    from ._differences import diff
-    from ._joining import concatenate
-
-    p = operand(p, "unwrap")
-    whole = p.dtype.kind in "iu" and isinstance(period, int)
-    p = p if whole else inexact_operand(p, "unwrap")
-    steps = diff(p, axis=axis)
-    half = period // 2 if whole else period / 2
-    wrapped = remainder(steps + half, period) - half
-    ambiguous = not whole or period % 2 == 0
-    if ambiguous:
-        wrapped = where((wrapped == -half) & (steps > 0), half, wrapped)
-    change = where(absolute(steps) < (half if discont is None else discont), 0, wrapped - steps)
-    first = sh.slice_axis(p, 0, builtins.min(1, p.shape[axis]), axis % p.ndim)
-    rest = sh.slice_axis(p, builtins.min(1, p.shape[axis]), p.shape[axis], axis % p.ndim)
-    return concatenate([first, rest + cumsum(change, axis)], axis)
 
 
 # Parts of floating-point numbers

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.promotion import promote
@@ -117,10 +117,7 @@ def _nan_if_any(y: Array, ordered: Array) -> Array:
 def _quantiles(
     x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str, ignore_nan: bool, whole: int = 1
 ) -> Array:
-    if method not in _PLACES:
-        raise errors.ArgumentError(
-            errors.lines(f"{name}: there is no method {method!r}.", f"Methods: {', '.join(_PLACES)}.")
-        )
+    static.choice(method, tuple(_PLACES), f"{name}: method")
     x = inexact_operand(x, name)
     if isinstance(q, (Array, np.ndarray, np.generic)):
         x, _ = operands(name, *promote(x, q, inexact=True))

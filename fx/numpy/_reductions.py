@@ -17,7 +17,7 @@ from ..core.array import Array
 from ..primitives import elementwise as el, reductions as red
 from ..primitives.promotion import promote
 from ..primitives.shape import broadcast_to, full, reshape, transpose
-from ._arguments import one_axis, operand, operands, refuse_complex, some_axes, to_dtype
+from ._arguments import one_axis, operand, operands, real_number, refuse_complex, some_axes, to_dtype
 from ._arithmetic import maximum, minimum
 from ._logic import truth
 
@@ -129,12 +129,13 @@ def var(
         correction: the array API's name of `ddof`.
     """
     x, result = _averaged(x, dtype, "var")
+    free = real_number(ddof if correction is None else correction, "var: ddof")
     if mean is None:
         mean = sum(x, axis, keepdims=True, where=where) / _count(x, axis, where, True, "var")
     deviation = _masked(x - mean, where, 0, "var")
     squares = el.real(deviation * el.conj(deviation)) if x.dtype.kind == "c" else deviation * deviation
     total = sum(squares, axis, keepdims=keepdims)
-    free = _count(x, axis, where, keepdims, "var") - (ddof if correction is None else correction)
+    free = _count(x, axis, where, keepdims, "var") - free
     free = maximum(free, 0) if isinstance(free, Array) else builtins.max(free, 0)
     return el.convert(total / free, dtypes.real_of(result))
 

@@ -12,7 +12,7 @@ from ..core.array import Array, concrete
 from ..core.trace import as_host
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.sorting import searchsorted
-from ._arguments import one_axis, operand, owned, static_shape
+from ._arguments import host_array, one_axis, operand, owned, static_shape
 from ._creation import asarray
 from ._cumulative import cumsum
 from ._joining import concatenate
@@ -138,20 +138,24 @@ def _places(obj: Any, n: int) -> Any:
         return np.arange(n)[obj]
     where = np.asarray(obj)
     if where.dtype.kind not in "biu" and where.size:
-        raise errors.ArgumentError(f"insert: {obj!r} does not index an axis of {n} elements.")
+        raise errors.ArgumentError(f"insert: {errors.brief(obj)} does not index an axis of {n} elements.")
     return np.flatnonzero(where) if where.dtype.kind == "b" else where.astype(np.int64)
 
 
 def _edited(edit: Any, name: str, n: int, obj: Any) -> Any:
     """The places 0..n-1 after NumPy's insert or delete of static indices."""
-    where = obj if isinstance(obj, (int, slice)) else np.asarray(obj)
+    where = obj if isinstance(obj, (int, slice)) else host_array(obj, name)
     where = where.astype(np.int64) if isinstance(where, np.ndarray) and not where.size else where
     try:
         return edit(np.arange(n), where)
     except IndexError as e:
-        raise errors.OutOfBoundsError(f"{name}: {obj!r} is out of bounds for an axis of {n} elements.") from e
+        raise errors.OutOfBoundsError(
+            f"{name}: {errors.brief(obj)} is out of bounds for an axis of {n} elements."
+        ) from e
     except (ValueError, TypeError) as e:
-        raise errors.ArgumentError(f"{name}: {obj!r} does not index an axis of {n} elements.") from e
+        raise errors.ArgumentError(
+            f"{name}: {errors.brief(obj)} does not index an axis of {n} elements."
+        ) from e
 
 
 def resize(x: Any, new_shape: Any) -> Array:

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import devices, dtypes, errors
 from ..core.array import Array, concrete
 from ..core.trace import as_host
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.cumulative import cumsum
 from ..primitives.promotion import promote
+from ..primitives.reductions import reduce_any
 from ._arguments import one_axis, operand, operands, sequence, static_int, static_shape
 from ._creation import asarray
 from ._logic import truth
@@ -27,6 +28,11 @@ def host_values(x: Array, use: str) -> Any:
     return np.asarray(as_host(concrete(x, use)))
 
 
+def beside(x: Array, host: Any) -> Array:
+    """Host values as an array on the device of x."""
+    return Array(devices.move(host, x.device))
+
+
 def flatnonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Array:
     """Places of the nonzero elements of the flattened array, in order, int64.
 
@@ -36,7 +42,7 @@ def flatnonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Arra
     mask = truth(x, "flatnonzero")
     mask = sh.reshape(mask, (mask.size,))
     if size is None:
-        return Array(np.flatnonzero(host_values(mask, "nonzero without size=")))
+        return beside(mask, np.flatnonzero(host_values(mask, "nonzero without size=")))
     count = static_int(size, "nonzero: size")
     if mask.size == 0:
         return sh.full((count,), fill_value, dtypes.int64)
@@ -111,7 +117,7 @@ def into_bounds(index: Array, size: int, mode: str, name: str) -> Array:
     if mode == "clip":
         return el.minimum(el.maximum(index, index.dtype.type(0)), index.dtype.type(size - 1))
     if mode != "raise":
-        raise errors.ArgumentError(f"{name}: mode is 'raise', 'wrap' or 'clip'; got {mode!r}.")
+        raise errors.ArgumentError(f"{name}: mode is 'raise', 'wrap' or 'clip'; got {errors.brief(mode)}.")
     _check_places(index, size, name)
     return index
 
@@ -151,9 +157,7 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
         found = sh.full(x.shape, False, dtypes.bool_)
     elif x.dtype.kind == "c":
         pairs = el.eq(sh.reshape(x, (x.size, 1)), sh.reshape(tests, (1, tests.size)))
-        from ._reductions import any
-
-        found = sh.reshape(any(pairs, 1), x.shape)
+        found = sh.reshape(reduce_any(pairs, axes=(1,)), x.shape)
     else:
         ordered = so.sort(sh.reshape(tests, (tests.size,)), 0)
         places = so.searchsorted(ordered, x, "left")

@@ -17,7 +17,7 @@ from ..primitives.cumulative import cumsum
 from ..primitives.promotion import promote
 from ._arguments import one_axis, operand, operands, static_int
 from ._reductions import max as largest
-from ._searching import flatnonzero, host_values
+from ._searching import beside, flatnonzero, host_values
 from ._statistics import bincount
 from .indexing import take
 
@@ -83,8 +83,8 @@ def _unique(x: Array, axis: int | None, equal_nan: bool) -> tuple[Array, Array, 
     _, first, inverse, counts = np.unique(
         known, return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan
     )
-    values = take(x, Array(first), axis=axis)
-    return values, Array(first), Array(inverse), Array(counts)
+    places = beside(x, first)
+    return take(x, places, axis=axis), places, beside(x, inverse), beside(x, counts)
 
 
 def _unique_of_size(x: Array, size: int, fill_value: Any) -> tuple[Array, Array, Array, Array]:
@@ -144,8 +144,9 @@ def intersect1d(a: Any, b: Any, assume_unique: bool = False, return_indices: boo
     a, b = _flat("intersect1d", a, b)
     known = [host_values(v, "intersect1d") for v in (a, b)]
     _, in_a, in_b = np.intersect1d(*known, assume_unique=assume_unique, return_indices=True)
-    common = take(a, Array(in_a), axis=0)
-    return (common, Array(in_a), Array(in_b)) if return_indices else common
+    places = beside(a, in_a)
+    common = take(a, places, axis=0)
+    return (common, places, beside(b, in_b)) if return_indices else common
 
 
 def setdiff1d(a: Any, b: Any, assume_unique: bool = False) -> Array:

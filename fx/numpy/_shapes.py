@@ -11,6 +11,7 @@ import numpy as np
 from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import shape as sh
+from ..primitives.elementwise import convert
 from ..primitives.shape import concatenate, slice_axis
 from ._arguments import common_shape, one_axis, operand, owned, some_axes, static_int, static_shape
 from ._einsum import diagonal_of
@@ -41,10 +42,9 @@ def reshape(x: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None
     """
     x = owned(x, "reshape")
     wanted = _completed(shape, x)
+    static.choice(order, ("C", "F", "A"), "reshape: order")
     if order == "F":
         return transpose(sh.reshape(transpose(x), wanted[::-1]))
-    if order not in ("C", "A"):
-        raise errors.ArgumentError(f"reshape: order is 'C' or 'F'; got {order!r}.")
     return sh.reshape(x, wanted)
 
 
@@ -274,8 +274,6 @@ def _plane(x: Array, axis1: int, axis2: int, name: str) -> tuple[int, int]:
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Array:
     """x converted; complex to real keeps the real part. `copy` makes no difference: fx arrays are immutable."""
-    from ..primitives.elementwise import convert
-
     return convert(owned(x, "astype"), dtypes.canonical(dtype))
 
 

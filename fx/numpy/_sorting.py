@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..core.primitive import bind
 from ..primitives import elementwise as el, shape as sh, sorting as so
@@ -44,8 +44,8 @@ def argsort(
 
 def _along(x: Any, axis: int | None, name: str, kind: str | None = None) -> tuple[Array, int]:
     x = operand(x, name)
-    if kind not in (None, "quicksort", "mergesort", "heapsort", "stable"):
-        raise errors.ArgumentError(f"{name}: kind={kind!r} is not a way to sort; leave it out.")
+    if kind is not None:
+        static.choice(kind, ("quicksort", "mergesort", "heapsort", "stable"), f"{name}: kind")
     if axis is None:
         return sh.reshape(x, (x.size,)), 0
     return x, one_axis(axis, x.ndim, name)

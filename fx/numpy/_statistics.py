@@ -13,7 +13,7 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.indexing import scatter
 from ..primitives.promotion import promote
-from ._arguments import inexact_operand, operand, operands, sequence, static_int
+from ._arguments import inexact_operand, operand, operands, real_number, sequence, static_int
 from ._arithmetic import maximum
 from ._contractions import matmul
 from ._creation import asarray, linspace
@@ -45,7 +45,7 @@ def cov(
     if y is not None:
         x = concatenate([x, _variables(y, rowvar)], 0)
     x = inexact_operand(x, "cov")
-    freedom = (0 if bias else 1) if ddof is None else ddof
+    freedom = (0 if bias else 1) if ddof is None else real_number(ddof, "cov: ddof")
     weights = _weights(fweights, aweights, x)
     if weights is None:
         centre, total, correction = sum(x, 1, keepdims=True) / x.shape[1], float(x.shape[1]), float(freedom)
@@ -254,7 +254,9 @@ def histogramdd(
         table = operand(sample, "histogramdd")
         table = sh.reshape(table, (table.size, 1)) if table.ndim == 1 else table
         if table.ndim != 2:
-            raise errors.ShapeError(f"histogramdd takes points (n, d) or a list of coordinates; got {table.aval}.")
+            raise errors.ShapeError(
+                f"histogramdd takes points (n, d) or a list of coordinates; got {table.aval}."
+            )
         columns = [
             sh.reshape(sh.slice_axis(table, i, i + 1, 1), (table.shape[0],))
             for i in builtins.range(table.shape[1])

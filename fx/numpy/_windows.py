@@ -10,6 +10,7 @@ from ..core import dtypes
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ._arguments import static_int
+from ._creation import asarray
 from ._elementary import cos, i0
 
 
@@ -35,14 +36,8 @@ def hanning(M: int) -> Array:
 
 def kaiser(M: int, beta: Any) -> Array:
     """The Kaiser window: i0(beta sqrt(1 - t**2)) / i0(beta) for t from -1 to 1."""
-    beta = el.convert(_float64(beta), dtypes.float64)
+    beta = asarray(beta, dtype=dtypes.float64)
     return _window(M, "kaiser", lambda t: i0(beta * el.sqrt((1 - t) * (1 + t))) / i0(beta))
-
-
-def _float64(x: Any) -> Array:
-    from ._creation import asarray
-
-    return asarray(x, dtype=dtypes.float64)
 
 
 def _window(M: Any, name: str, of: Callable[[Array], Array]) -> Array:

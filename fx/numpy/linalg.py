@@ -254,7 +254,8 @@ def qr(a: Any, mode: str = "reduced") -> Any:
     if mode not in ("reduced", "complete", "r"):
         raise errors.ArgumentError(
             errors.lines(
-                f"qr: mode {mode!r} is not one of 'reduced', 'complete', 'r'.", "'raw' has no derivative."
+                f"qr: mode {errors.brief(mode)} is not one of 'reduced', 'complete', 'r'.",
+                "'raw' has no derivative.",
             )
         )
     q, r = spectral.qr(inexact_operand(a, "qr"), full_matrices=mode == "complete")

@@ -26,7 +26,7 @@ def parse(spec: str) -> tuple[str, str, str]:
         parts = [p for p in (left, right, out) if i in p]
         if len(parts) < 2 or any(p.count(i) > 1 for p in parts):
             raise errors.ShapeError(
-                f"contract: index {i!r} of {spec!r} must stand once in at least two parts."
+                f"contract: index {i!r} of {errors.brief(spec)} must stand once in at least two parts."
             )
     return left, right, out
 

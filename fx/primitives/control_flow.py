@@ -296,7 +296,7 @@ class _Layout:
     def active(self, dots: _Layout, actives: Callable[[Program, Any], Any]) -> _Active:
         """Which parts carry tangents: the carry is a fixed point over the body.
 
-        `actives(program, active inputs)` gives the active outputs, by the mode that asks: custom rules may have one only.
+        `actives(program, active inputs)` gives the active outputs, in the mode that asks: custom rules may have one.
         """
         consts = tuple(not is_zero(t) for t in dots.consts)
         carry = tuple(not is_zero(t) for t in dots.carry)
@@ -585,7 +585,13 @@ def _masked_by_count(at: _Layout, dims: _Layout, slice_dims: Any, axis: Axis) ->
 
 
 def _masked_outputs(
-    at: _Layout, axis: Axis, body_dims: Any, inputs: Sequence[Any], carry: Sequence[Any], mask: Any, trace: Any
+    at: _Layout,
+    axis: Axis,
+    body_dims: Any,
+    inputs: Sequence[Any],
+    carry: Sequence[Any],
+    mask: Any,
+    trace: Any,
 ) -> list[Any]:
     outs, out_dims = batch_walk(at.body, _lend(inputs, body_dims, mask), body_dims, axis, trace)
     outs = [
@@ -648,7 +654,10 @@ def _store(xp: Any, stack: Any, t: int, y: Any) -> Any:
         stack[t] = y
         return stack
     if any(have < want for have, want in zip(stack.shape[1:], y.shape, strict=True)):
-        room = [have if want <= have else max(want, 2 * have) for have, want in zip(stack.shape[1:], y.shape, strict=True)]
+        room = [
+            have if want <= have else max(want, 2 * have)
+            for have, want in zip(stack.shape[1:], y.shape, strict=True)
+        ]
         grown = xp.zeros((stack.shape[0], *room), stack.dtype)
         grown[tuple(slice(d) for d in stack.shape)] = stack
         stack = grown

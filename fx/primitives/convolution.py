@@ -119,7 +119,7 @@ def _space_params(
     if isinstance(padding, str) and padding.upper() != "VALID" and any(d > 1 for d in spread):
         raise errors.ArgumentError(
             errors.lines(
-                f"{what}: padding {padding!r} has no meaning with lhs_dilation {spread}.",
+                f"{what}: padding {errors.brief(padding)} has no meaning with lhs_dilation {spread}.",
                 "Give (low, high) per spatial axis.",
             )
         )
@@ -150,7 +150,7 @@ def conv_dimension_numbers(
     if len(specs) != 3 or any(sorted(s) != list(range(rank)) for s in specs):
         raise errors.ArgumentError(
             errors.lines(
-                f"conv: dimension_numbers {dimension_numbers!r} do not name {rank} axes three times.",
+                f"conv: dimension_numbers {errors.brief(dimension_numbers)} do not name {rank} axes three times.",
                 "Write for example ('NHWC', 'HWIO', 'NHWC'); the letters beside N, C, O, I must agree.",
             )
         )

@@ -127,6 +127,8 @@ class IntegerPower(Primitive):
 
     def shape(self, x: Aval, *, n: int) -> Aval:
         accept(self.name, x.dtype, "number")
+        if x.dtype.kind in "iu" and n > np.iinfo(x.dtype).max:
+            raise errors.ArgumentError(f"integer_pow: the power {errors.brief(n)} does not fit {x.dtype}.")
         if n < 0 and x.dtype.kind in "iu":
             raise errors.ArgumentError(
                 errors.lines(

@@ -100,7 +100,9 @@ class Callback(Primitive):
         self.name, self.effect = name, effect
 
     def impl(self, xp: Any, *operands: Any, callback: Any, outs: Any, batches: Any, vectorized: bool) -> Any:
-        host = [np.array(backend_of(x).to_host(x)) for x in operands]  # copies: the callback may write or keep them
+        host = [
+            np.array(backend_of(x).to_host(x)) for x in operands
+        ]  # copies: the callback may write or keep them
         results = _call_batched(callback, host, outs, batches, vectorized)
         return [xp.asarray(r) for r in results]
 
@@ -165,7 +167,9 @@ def _checked(callback: Any, results: Any, outs: Any, lead: tuple[int, ...]) -> l
     arrays = [np.asarray(r) for r in results]
     for r, a in zip(arrays, outs, strict=True):
         if r.dtype.kind in "OSUMm":
-            raise DTypeError(f"The callback {_title(callback)} returned {r.dtype} {str(r)[:60]!r}; {a} was declared.")
+            raise DTypeError(
+                f"The callback {_title(callback)} returned {r.dtype} {str(r)[:60]!r}; {a} was declared."
+            )
         if r.shape != (*lead, *a.shape):
             raise ShapeError(
                 lines(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes
 from ..core.array import Array, as_buffer, typed
 from ..core.avals import Aval
 from ..core.dtypes import default_float

@@ -92,7 +92,7 @@ def per_axis(what: str, value: Any, rank: int) -> tuple[int, ...]:
     try:
         found = tuple(operator.index(v) for v in value)
     except TypeError as e:
-        raise errors.ArgumentError(f"{what} must be a sequence of {rank} ints; got {value!r}.") from e
+        raise errors.ArgumentError(f"{what} must be a sequence of {rank} ints; got {errors.brief(value)}.") from e
     check_axes(what, found, rank)
     return found
 
@@ -117,7 +117,7 @@ def padding_pairs(
     except (TypeError, ValueError) as e:
         raise errors.ArgumentError(
             errors.lines(
-                f"{what}: padding must be {len(sizes)} pairs (low, high) or a name; got {padding!r}.",
+                f"{what}: padding must be {len(sizes)} pairs (low, high) or a name; got {errors.brief(padding)}.",
                 "Names are 'VALID', 'SAME' and 'SAME_LOWER'.",
             )
         ) from e
@@ -129,7 +129,7 @@ def _named_padding(what: str, name: str, sizes: Any, windows: Any, strides: Any)
         return ((0, 0),) * len(sizes)
     if name not in ("SAME", "SAME_LOWER"):
         raise errors.ArgumentError(
-            f"{what}: padding {name!r} is unknown; write 'VALID', 'SAME', 'SAME_LOWER' or (low, high) pairs."
+            f"{what}: padding {errors.brief(name)} is unknown; write 'VALID', 'SAME', 'SAME_LOWER' or (low, high) pairs."
         )
     totals = [max((-(-n // s) - 1) * s + w - n, 0) for n, w, s in zip(sizes, windows, strides, strict=True)]
     small = [(t // 2, t - t // 2) for t in totals]

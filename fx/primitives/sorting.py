@@ -248,8 +248,7 @@ class SearchSorted(Primitive):
 
     def shape(self, a: Aval, v: Aval, *, side: str) -> Aval:
         accept(self.name, same_dtype(self.name, (a, v)), "real")
-        if side not in ("left", "right"):
-            raise errors.ArgumentError(f"searchsorted: side is 'left' or 'right', not {side!r}.")
+        static.choice(side, ("left", "right"), "searchsorted: side")
         if a.ndim < 1 or v.shape[: a.ndim - 1] != a.shape[:-1]:
             raise errors.ShapeError(
                 errors.lines(

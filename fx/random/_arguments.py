@@ -142,7 +142,7 @@ def refuse_range(name: str, empty: bool, **bounds: Any) -> None:
 
 def describe(x: Any) -> str:
     """For messages: the aval of an array, or a Python value."""
-    return f"{x!r}" if is_scalar(x) else f"{Aval(tuple(x.shape), x.dtype)}"
+    return f"{errors.brief(x)}" if is_scalar(x) else f"{Aval(tuple(x.shape), x.dtype)}"
 
 
 def in_dtype(x: Any, dtype: np.dtype[Any]) -> Any:

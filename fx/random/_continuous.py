@@ -33,7 +33,7 @@ from ..primitives.elementwise import (
     sqrt,
     sub,
     tan,
-)  # fmt: skip
+)
 from ..primitives.random import child_keys, random_unit
 from ..primitives.random_math import fused_multiply_add, xla_erf, xla_erf_inv, xla_log, xla_log1p
 from ..primitives.shape import move_axis, reshape, slice_axis
@@ -262,6 +262,6 @@ def check_mode(name: str, mode: str | None) -> str:
     """How many bits a draw takes: "low" or "high"; None means "low"."""
     if mode not in (None, "low", "high"):
         raise errors.ArgumentError(
-            errors.lines(f"{name}: mode={mode!r} is not accepted.", "Choose 'low' or 'high'.")
+            errors.lines(f"{name}: mode={errors.brief(mode)} is not accepted.", "Choose 'low' or 'high'.")
         )
     return mode or "low"

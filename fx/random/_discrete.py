@@ -26,7 +26,7 @@ from ..primitives.elementwise import (
     neg,
     select,
     sub,
-)  # fmt: skip
+)
 from ..primitives.promotion import as_operand, is_scalar
 from ..primitives.random import random_bits, random_unit
 from ..primitives.random_math import xla_log, xla_log1p
@@ -40,7 +40,7 @@ from ._arguments import (
     refuse_range,
     result_shape,
     static_shape,
-)  # fmt: skip
+)
 from ._continuous import check_mode, quotient, two_keys, two_rows
 from ._keys import key_words
 

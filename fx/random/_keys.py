@@ -154,7 +154,7 @@ def key_words(name: str, key: Any) -> Any:
 def _check_words(name: str, keys: Any) -> Any:
     hint = "Make a key with fx.random.key(seed)."
     if is_scalar(keys) or isinstance(keys, (Sequence, type(None))):
-        raise errors.ArgumentError(errors.lines(f"{name} takes a key first; got {keys!r}.", hint))
+        raise errors.ArgumentError(errors.lines(f"{name} takes a key first; got {errors.brief(keys)}.", hint))
     words = as_operand(keys)
     if words.dtype != dtypes.uint32 or words.shape[-1:] != (2,):
         raise errors.ArgumentError(
@@ -170,7 +170,7 @@ def _key_of(words: Sequence[Any]) -> Any:
 
 def _key_of_int(seed: Any) -> Any:
     if not isinstance(seed, int) or isinstance(seed, bool):
-        raise errors.ArgumentError(f"A seed must be an integer; got {seed!r}.")
+        raise errors.ArgumentError(f"A seed must be an integer; got {errors.brief(seed)}.")
     if not -(1 << 63) <= seed < 1 << 63:
         raise errors.ArgumentError(
             errors.lines(

@@ -41,7 +41,10 @@ def multivariate_normal(
     words = key_words("multivariate_normal", key)
     if method not in _METHODS:
         raise errors.ArgumentError(
-            errors.lines(f"multivariate_normal: there is no method {method!r}.", f"Choose one of {_METHODS}.")
+            errors.lines(
+                f"multivariate_normal: there is no method {errors.brief(method)}.",
+                f"Choose one of {_METHODS}.",
+            )
         )
     mean, cov = promote(mean, cov, inexact=True)
     n = _check_moments(mean, cov)

@@ -23,7 +23,7 @@ class Case(NamedTuple):
     values: bool = True
 
 
-def C(*args: Any, **kwargs: Any) -> Case:  # noqa: N802
+def C(*args: Any, **kwargs: Any) -> Case:
     return Case(args, kwargs)
 
 
@@ -42,7 +42,11 @@ def flatten(tree: Any, kinds: Any) -> list[Any]:
         return [tree]
     if isinstance(tree, dict):
         tree = list(tree.values())
-    return [leaf for member in tree for leaf in flatten(member, kinds)] if isinstance(tree, (list, tuple)) else []
+    return (
+        [leaf for member in tree for leaf in flatten(member, kinds)]
+        if isinstance(tree, (list, tuple))
+        else []
+    )
 
 
 def rebuild(tree: Any, leaves: Any) -> Any:
@@ -121,12 +125,29 @@ INTS32 = rng.integers(-5, 6, (3, 4)).astype(np.int32)
 NATURALS = rng.integers(1, 9, (3, 4))
 BOOLS = rng.normal(size=(3, 4)) > 0
 NANS = np.where(rng.normal(size=(3, 4)) > 0.5, np.nan, A)
-SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-320, -1e308, 1e-12, 3.5, -2.5, 0.5, 1e4])
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-320, -1e308, 1e-12, 3.5, -2.5, 0.5, 1e4]
+)
 POSITIVE = np.abs(A) + 0.1
 UNIT = rng.uniform(-0.9, 0.9, (3, 4))
 
 FLOATS = [A, SCALAR, ONE, EMPTY, STRIDED, CUBE, SINGLE]
 REALS = [*FLOATS, INTS, INTS32, BYTES]
-PAIRS = [(A, B), (A, V), (COL, V), (A, SCALAR), (SCALAR, SCALAR), (EMPTY, ONE), (STRIDED, V), (SINGLE, V), (SINGLE, SINGLE)]
-INT_PAIRS = [(INTS, NATURALS), (INTS32, NATURALS), (INTS32, INTS32 * 0 + 3), (BYTES, NATURALS.astype(np.uint8))]
+PAIRS = [
+    (A, B),
+    (A, V),
+    (COL, V),
+    (A, SCALAR),
+    (SCALAR, SCALAR),
+    (EMPTY, ONE),
+    (STRIDED, V),
+    (SINGLE, V),
+    (SINGLE, SINGLE),
+]
+INT_PAIRS = [
+    (INTS, NATURALS),
+    (INTS32, NATURALS),
+    (INTS32, INTS32 * 0 + 3),
+    (BYTES, NATURALS.astype(np.uint8)),
+]
 SPECIAL_PAIRS = [(SPECIAL[:, None], SPECIAL[None, :])]

@@ -50,11 +50,14 @@ SHAPE = {
     "gradient of one point": (lambda: fnp.gradient(np.ones(1)), ["at least 2"]),
     "compress": (lambda: fnp.compress(np.ones(9, bool), X, 0), ["condition"]),
     "trapezoid": (lambda: fnp.trapezoid(X, np.ones(3)), ["sample points"]),
-    "vectorize sizes": (lambda: fnp.vectorize(fnp.dot, signature="(n),(n)->()")(np.ones(2), np.ones(3)), ["n is 2 and 3"]),
+    "vectorize sizes": (
+        lambda: fnp.vectorize(fnp.dot, signature="(n),(n)->()")(np.ones(2), np.ones(3)),
+        ["n is 2 and 3"],
+    ),
     "cov weights": (lambda: fnp.cov(X, aweights=np.ones(3)), ["4 observations"]),
     "fill_diagonal": (lambda: fnp.fill_diagonal(np.ones(3), 1.0), ["two axes"]),
     "method": (lambda: fnp.asarray(X).reshape(5, 5), ["(3, 4)"]),
-}  # fmt: skip
+}
 
 DTYPE = {
     "bits of floats": (lambda: fnp.bitwise_and(X, 1), ["and", "float64"]),
@@ -72,7 +75,7 @@ DTYPE = {
     "ldexp": (lambda: fnp.ldexp(X, 1.5), ["integer exponents"]),
     "unravel_index": (lambda: fnp.unravel_index(X, (3, 4)), ["integers"]),
     "unpackbits": (lambda: fnp.unpackbits(X), ["uint8"]),
-}  # fmt: skip
+}
 
 ARGUMENT = {
     "a list": (lambda: fnp.sum([1, 2]), ["list", "asarray"]),
@@ -122,7 +125,7 @@ ARGUMENT = {
     "nanargmax": (lambda: fnp.nanargmax(np.array([np.nan])), ["NaN"]),
     "reshape order": (lambda: fnp.reshape(X, 12, order="K"), ["'K'"]),
     "insert": (lambda: fnp.insert(X, 1.5, 0.0), ["1.5"]),
-}  # fmt: skip
+}
 
 BOUNDS = {
     "choose": lambda: fnp.choose(np.array([3]), [X, X]),
@@ -135,7 +138,10 @@ BOUNDS = {
 }
 
 
-@pytest.mark.parametrize(("table", "kind"), [(SHAPE, errors.ShapeError), (DTYPE, errors.DTypeError), (ARGUMENT, errors.ArgumentError)])
+@pytest.mark.parametrize(
+    ("table", "kind"),
+    [(SHAPE, errors.ShapeError), (DTYPE, errors.DTypeError), (ARGUMENT, errors.ArgumentError)],
+)
 def test_refusals_name_the_facts(table, kind):
     for what, (attempt, facts) in table.items():
         with pytest.raises(kind) as caught:
@@ -176,7 +182,9 @@ def test_results_whose_size_is_unknown_under_jit(what):
 @pytest.mark.parametrize("what", sorted(set(UNKNOWN) - {"trim_zeros"}))
 def test_the_same_work_where_values_are_known(what):
     """Under grad a traced value has a concrete one behind it."""
-    fx.grad(lambda x: (x * 2).sum() + 0 * fnp.sum(fnp.astype(fnp.ravel(_first(UNKNOWN[what](x))), "float64")))(np.ones(3))
+    fx.grad(
+        lambda x: (x * 2).sum() + 0 * fnp.sum(fnp.astype(fnp.ravel(_first(UNKNOWN[what](x))), "float64"))
+    )(np.ones(3))
 
 
 def _first(out):

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy_cases import A, V, call, flatten, inputs, results
+from numpy_cases import A, V, call, inputs, results
 from test_numpy_namespace import NAMES, TABLE, function_of, like_numpy  # noqa: F401
 
 import fx
@@ -17,12 +17,14 @@ jax = pytest.importorskip("jax")
 jnp = jax.numpy
 
 OTHERWISE_IN_JAX = {
-    "arccosh": [3], "acosh": [],  # complex: the sign of sqrt((z - 1)(z + 1)) for Re z < 0
-    "fmax": [4], "fmin": [4],  # equal operands: fx shares the derivative, as maximum does
+    "arccosh": [3],
+    "acosh": [],  # complex: the sign of sqrt((z - 1)(z + 1)) for Re z < 0
+    "fmax": [4],
+    "fmin": [4],  # equal operands: fx shares the derivative, as maximum does
     "sinc": [9],  # near 0: jax is infinite
     "vander": [6],  # at 0: jax is NaN
     "polydiv": [0, 2],  # the remainder has another length
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -71,7 +73,8 @@ def gradient_by_jax(name, case, leaves):
     """Compiled as one function: the operations one by one take jax many times longer."""
     function = jax_function(name)
     flat = lambda *xs: [y for y in jax_results(call(function, case, list(xs))) if y.dtype.kind in "fc"]
-    gradient = jax.jit(lambda xs: pulled_back(jax.vjp, flat, xs, weights_for(jnp.asarray)))
+    gradient = lambda xs: pulled_back(jax.vjp, flat, xs, weights_for(jnp.asarray))
+    gradient = jax.jit(gradient) if case.jit else gradient
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return [np.asarray(ct) for ct in gradient([jnp.asarray(x) for x in leaves])]
@@ -107,7 +110,9 @@ def test_equals_jax(name):
         compared += 1
         tol = 1e-8 if all(y.dtype.itemsize >= 8 and y.dtype != np.complex64 for y in flat(*leaves)) else 1e-5
         for g, w in zip(got, want, strict=True):
-            np.testing.assert_allclose(np.asarray(g), w, rtol=tol, atol=tol / 10, err_msg=label, equal_nan=True)
+            np.testing.assert_allclose(
+                np.asarray(g), w, rtol=tol, atol=tol / 10, err_msg=label, equal_nan=True
+            )
     assert compared or not refused
 
 
@@ -129,8 +134,14 @@ def by_differences(f, x, h=1e-6):
 WEIGHTS = np.array([1.0, -2.0, 0.5, 3.0])
 OWN = {
     "sinc": (lambda x: (fnp.sinc(x) * WEIGHTS).sum(), np.array([0.0, 0.0312, 1.0, -0.4])),
-    "sinc twice": (lambda x: fx.grad(lambda y: (fnp.sinc(y) * WEIGHTS).sum())(x).sum(), np.array([0.0, 0.0312, 1.0, -0.4])),
-    "vander": (lambda x: (fnp.vander(x, 3) * np.arange(12.0).reshape(4, 3)).sum(), np.array([0.0, 1.0, -2.0, 0.5])),
+    "sinc twice": (
+        lambda x: fx.grad(lambda y: (fnp.sinc(y) * WEIGHTS).sum())(x).sum(),
+        np.array([0.0, 0.0312, 1.0, -0.4]),
+    ),
+    "vander": (
+        lambda x: (fnp.vander(x, 3) * np.arange(12.0).reshape(4, 3)).sum(),
+        np.array([0.0, 1.0, -2.0, 0.5]),
+    ),
     "polydiv quotient": (lambda x: (fnp.polydiv(x, np.array([2.0, 1.0]))[0] * WEIGHTS[:3]).sum(), V),
     "polydiv remainder": (lambda x: fnp.polydiv(V, x)[1].sum(), np.array([2.0, 1.0])),
     "complex arccosh": (lambda x: fnp.real(fnp.arccosh(x + 0.5j)).sum(), np.array([-2.0, -0.3, 0.4, 1.5])),
@@ -148,7 +159,7 @@ OWN = {
     "float_power": (lambda x: (fnp.float_power(x, 3) * WEIGHTS).sum(), V),
     "kaiser": (lambda beta: (fnp.kaiser(4, beta) * WEIGHTS).sum(), np.array(2.5)),
     "interp between": (lambda x: fnp.interp(x, np.arange(4.0), WEIGHTS).sum(), np.array([0.3, 1.7, 2.2])),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -168,16 +179,32 @@ AWKWARD = {
     "0 ** y": (lambda y: (0.0**y).sum(), np.array([2.0]), np.zeros(1)),
     "x ** 2.0 at 0": (lambda x: (x**2.0).sum(), np.array([0.0, -3.0]), np.array([0.0, -6.0])),
     "absolute at 0": (lambda x: fnp.abs(x).sum(), np.zeros(2), np.zeros(2)),
-    "where's other branch": (lambda x: fnp.piecewise(x, [x > 0], [fnp.log, 0.0]).sum(), np.array([0.0, 2.0]), np.array([0.0, 0.5])),
-    "clip at a bound": (lambda x: fnp.clip(x, 0.0, 1.0).sum(), np.array([0.0, 0.5, 2.0]), np.array([0.5, 1.0, 0.0])),
+    "where's other branch": (
+        lambda x: fnp.piecewise(x, [x > 0], [fnp.log, 0.0]).sum(),
+        np.array([0.0, 2.0]),
+        np.array([0.0, 0.5]),
+    ),
+    "clip at a bound": (
+        lambda x: fnp.clip(x, 0.0, 1.0).sum(),
+        np.array([0.0, 0.5, 2.0]),
+        np.array([0.5, 1.0, 0.0]),
+    ),
     "prod with zeros": (lambda x: fnp.prod(x), np.array([0.0, 2.0, 3.0]), np.array([6.0, 0.0, 0.0])),
     "max of ties": (lambda x: fnp.max(x), np.array([1.0, 3.0, 3.0]), np.array([0.0, 0.5, 0.5])),
-    "interp at a knot": (lambda x: fnp.interp(x, np.arange(3.0), np.array([0.0, 1.0, 5.0])).sum(), np.array([1.0, 2.0]), np.array([4.0, 4.0])),
+    "interp at a knot": (
+        lambda x: fnp.interp(x, np.arange(3.0), np.array([0.0, 1.0, 5.0])).sum(),
+        np.array([1.0, 2.0]),
+        np.array([4.0, 4.0]),
+    ),
     "fmax with NaN": (lambda x: fnp.fmax(x, np.nan).sum(), np.array([2.0]), np.ones(1)),
     "nansum": (lambda x: fnp.nansum(x), np.array([np.nan, 2.0]), np.array([0.0, 1.0])),
-    "median of even count": (lambda x: fnp.median(x), np.array([4.0, 1.0, 3.0, 2.0]), np.array([0.0, 0.0, 0.5, 0.5])),
+    "median of even count": (
+        lambda x: fnp.median(x),
+        np.array([4.0, 1.0, 3.0, 2.0]),
+        np.array([0.0, 0.0, 0.5, 0.5]),
+    ),
     "trapezoid of one point": (lambda x: fnp.trapezoid(x), np.ones(1), np.zeros(1)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", AWKWARD)

@@ -13,7 +13,7 @@ import numpy_cases_elementwise
 import numpy_cases_reductions
 import numpy_cases_shapes
 import pytest
-from numpy_cases import call, compare, expected_of, flatten, inputs, results
+from numpy_cases import call, compare, expected_of, inputs, results
 
 import fx
 import fx.numpy as fnp
@@ -24,23 +24,61 @@ for module in (numpy_cases_elementwise, numpy_cases_reductions, numpy_cases_shap
     TABLE.update(module.TABLE)
 
 NOT_FUNCTIONS = {
-    "pi", "e", "euler_gamma", "inf", "nan", "newaxis", "ndarray", "linalg", "s_", "index_exp", "mgrid", "ogrid", "dtype",
-    "generic", "number", "inexact", "floating", "complexfloating", "integer", "signedinteger", "unsignedinteger",
-}  # fmt: skip
+    "pi",
+    "e",
+    "euler_gamma",
+    "inf",
+    "nan",
+    "newaxis",
+    "ndarray",
+    "linalg",
+    "s_",
+    "index_exp",
+    "mgrid",
+    "r_",
+    "c_",
+    "ogrid",
+    "dtype",
+    "generic",
+    "number",
+    "inexact",
+    "floating",
+    "complexfloating",
+    "integer",
+    "signedinteger",
+    "unsignedinteger",
+}
 DTYPES = {name for name in dir(fnp) if type(getattr(fnp, name)).__name__ == "ScalarType"}
-TESTED_BELOW = {"can_cast", "einsum_path", "finfo", "iinfo", "isdtype", "issubdtype", "promote_types", "result_type", "vectorize"}
-PUBLIC = sorted(name for name in dir(fnp) if not name.startswith("_") and not isinstance(getattr(fnp, name), types.ModuleType))
+TESTED_BELOW = {
+    "can_cast",
+    "einsum_path",
+    "finfo",
+    "iinfo",
+    "isdtype",
+    "issubdtype",
+    "promote_types",
+    "result_type",
+    "vectorize",
+}
+PUBLIC = sorted(
+    name
+    for name in dir(fnp)
+    if not name.startswith("_") and not isinstance(getattr(fnp, name), types.ModuleType)
+)
 PUBLIC = [name for name in PUBLIC if name != "annotations"]
 NAMES = sorted(name for name in TABLE if TABLE[name])
 
 
+INDEXED = ("mgrid", "ogrid", "r_", "c_")
+
+
 def function_of(name):
     found = getattr(fnp, name)
-    return found if callable(found) else lambda key: found[key]
+    return found if name not in INDEXED else lambda key: found[key]
 
 
 def numpy_of(name, case):
-    return (lambda key: getattr(np, name)[key]) if name in ("mgrid", "ogrid") else case.oracle
+    return (lambda key: getattr(np, name)[key]) if name in ("mgrid", "r_", "c_", "ogrid") else case.oracle
 
 
 @pytest.fixture(autouse=True)
@@ -57,9 +95,9 @@ def cases_of(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_equals_numpy_on_fx_arrays(name):
+def test_equals_numpy(name, to_backend):
     for label, case, want in cases_of(name):
-        got = call(function_of(name), case, [fx.numpy.asarray(x) for x in inputs(case)])
+        got = call(function_of(name), case, to_backend([fnp.asarray(x, device="cpu") for x in inputs(case)]))
         compare(got, want, case, label)
 
 
@@ -75,12 +113,22 @@ def test_takes_numpy_arrays_and_never_aliases_them(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_compiles(name):
+def test_compiles_and_maps(name, to_backend):
     for label, case, want in cases_of(name):
         leaves = inputs(case)
         if case.jit and leaves and any(isinstance(r, (np.ndarray, np.generic)) for r in want):
-            got = fx.jit(lambda *xs: call(function_of(name), case, list(xs)))(*leaves)
+            function = lambda *xs: arrays_of(call(function_of(name), case, list(xs)))
+            got = fx.jit(function)(*to_backend([fnp.asarray(x, device="cpu") for x in leaves]))
             compare(got, want, case, f"jit {label}")
+            twice = fx.vmap(function)(
+                *to_backend([fnp.asarray(np.stack([x, x]), device="cpu") for x in leaves])
+            )
+            for i in range(2):
+                compare([y[i] for y in twice], want, case, f"vmap {label}")
+
+
+def arrays_of(out):
+    return [fnp.asarray(y) for y in results(out)]
 
 
 def test_every_public_name_has_cases():
@@ -100,6 +148,7 @@ def test_every_function_says_what_it_does_and_where_it_lives():
 
 
 def test_import_needs_nothing_heavy():
-    code = "import sys, fx; print([m for m in ('scipy', 'opt_einsum', 'ml_dtypes', 'cupy', 'llvmlite') if m in sys.modules])"
+    heavy = ("scipy", "opt_einsum", "ml_dtypes", "cupy", "llvmlite")
+    code = f"import sys, fx; print([m for m in {heavy} if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -22,19 +22,55 @@ F32 = np.dtype("float32")
 @pytest.mark.parametrize(
     ("make", "dtype"),
     [
-        (lambda: fnp.asarray(1.0), "float32"), (lambda: fnp.asarray([1.0, 2]), "float32"), (lambda: fnp.asarray(1), "int64"), (lambda: fnp.asarray(1j), "complex64"),
-        (lambda: fnp.asarray(True), "bool"), (lambda: fnp.asarray([]), "float32"), (lambda: fnp.asarray(X), "float64"), (lambda: fnp.asarray([np.float32(1), 2.0]), "float32"),
-        (lambda: fnp.zeros(3), "float32"), (lambda: fnp.full(3, 1), "int64"), (lambda: fnp.full(3, 1.0), "float32"), (lambda: fnp.eye(2), "float32"), (lambda: fnp.linspace(0, 1, 3), "float32"),
-        (lambda: fnp.arange(3), "int64"), (lambda: fnp.arange(3.0), "float32"), (lambda: fnp.arange(np.float32(3)), "float32"), (lambda: fnp.arange(np.int32(3)), "int32"),
-        (lambda: fnp.sin(np.arange(3)), "float32"), (lambda: fnp.arange(3) / 2, "float32"), (lambda: fnp.mean(np.arange(3)), "float32"), (lambda: fnp.std(np.arange(3)), "float32"),
-        (lambda: fnp.median(np.arange(3)), "float32"), (lambda: fnp.sum(np.array([True])), "int64"), (lambda: fnp.sum(np.ones(2, np.int8)), "int64"), (lambda: fnp.sum(np.ones(2, np.uint8)), "uint64"),
-        (lambda: fnp.sum(np.ones(2, np.float16)), "float16"), (lambda: fnp.asarray(X) * np.float32(2), "float64"), (lambda: fnp.float32(2) * 2.5, "float32"), (lambda: fnp.int32(2) * 2.5, "float32"),
-        (lambda: fnp.int8(2) * 3, "int8"), (lambda: fnp.float32(2) * 1j, "complex64"), (lambda: fnp.float64(2) * 1j, "complex128"), (lambda: fnp.float32(1) + np.ones(2, np.int32), "float64"),
-        (lambda: fnp.where(True, 1.0, np.float16(2)), "float16"), (lambda: fnp.maximum(np.int8(1), 2), "int8"), (lambda: fnp.clip(np.arange(3, dtype=np.int8), 0, 2), "int8"),
-        (lambda: fnp.bfloat16(1) * 2.0, "bfloat16"), (lambda: fnp.bfloat16(1) + np.float32(1), "float32"), (lambda: fnp.quantile(np.ones(3, np.float32), 0.5), "float32"), (lambda: fnp.hanning(4), "float32"),
-        (lambda: fnp.ones(2, np.float32) ** 2, "float32"), (lambda: fnp.ones(2, np.float32) ** 2.5, "float32"), (lambda: fnp.arange(3) ** 2.0, "float32"), (lambda: fnp.interp(np.ones(2, np.float32), np.ones(2, np.float32), np.ones(2, np.float32)), "float32"),
+        (lambda: fnp.asarray(1.0), "float32"),
+        (lambda: fnp.asarray([1.0, 2]), "float32"),
+        (lambda: fnp.asarray(1), "int64"),
+        (lambda: fnp.asarray(1j), "complex64"),
+        (lambda: fnp.asarray(True), "bool"),
+        (lambda: fnp.asarray([]), "float32"),
+        (lambda: fnp.asarray(X), "float64"),
+        (lambda: fnp.asarray([np.float32(1), 2.0]), "float32"),
+        (lambda: fnp.zeros(3), "float32"),
+        (lambda: fnp.full(3, 1), "int64"),
+        (lambda: fnp.full(3, 1.0), "float32"),
+        (lambda: fnp.eye(2), "float32"),
+        (lambda: fnp.linspace(0, 1, 3), "float32"),
+        (lambda: fnp.arange(3), "int64"),
+        (lambda: fnp.arange(3.0), "float32"),
+        (lambda: fnp.arange(np.float32(3)), "float32"),
+        (lambda: fnp.arange(np.int32(3)), "int32"),
+        (lambda: fnp.sin(np.arange(3)), "float32"),
+        (lambda: fnp.arange(3) / 2, "float32"),
+        (lambda: fnp.mean(np.arange(3)), "float32"),
+        (lambda: fnp.std(np.arange(3)), "float32"),
+        (lambda: fnp.median(np.arange(3)), "float32"),
+        (lambda: fnp.sum(np.array([True])), "int64"),
+        (lambda: fnp.sum(np.ones(2, np.int8)), "int64"),
+        (lambda: fnp.sum(np.ones(2, np.uint8)), "uint64"),
+        (lambda: fnp.sum(np.ones(2, np.float16)), "float16"),
+        (lambda: fnp.asarray(X) * np.float32(2), "float64"),
+        (lambda: fnp.float32(2) * 2.5, "float32"),
+        (lambda: fnp.int32(2) * 2.5, "float32"),
+        (lambda: fnp.int8(2) * 3, "int8"),
+        (lambda: fnp.float32(2) * 1j, "complex64"),
+        (lambda: fnp.float64(2) * 1j, "complex128"),
+        (lambda: fnp.float32(1) + np.ones(2, np.int32), "float64"),
+        (lambda: fnp.where(True, 1.0, np.float16(2)), "float16"),
+        (lambda: fnp.maximum(np.int8(1), 2), "int8"),
+        (lambda: fnp.clip(np.arange(3, dtype=np.int8), 0, 2), "int8"),
+        (lambda: fnp.bfloat16(1) * 2.0, "bfloat16"),
+        (lambda: fnp.bfloat16(1) + np.float32(1), "float32"),
+        (lambda: fnp.quantile(np.ones(3, np.float32), 0.5), "float32"),
+        (lambda: fnp.hanning(4), "float32"),
+        (lambda: fnp.ones(2, np.float32) ** 2, "float32"),
+        (lambda: fnp.ones(2, np.float32) ** 2.5, "float32"),
+        (lambda: fnp.arange(3) ** 2.0, "float32"),
+        (
+            lambda: fnp.interp(np.ones(2, np.float32), np.ones(2, np.float32), np.ones(2, np.float32)),
+            "float32",
+        ),
     ],
-)  # fmt: skip
+)
 def test_dtypes_by_default(make, dtype):
     assert make().dtype == np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
 
@@ -78,7 +114,11 @@ def test_asarray_shares_memory_only_when_asked():
 
 
 def test_scalar_types_are_dtypes_and_convert():
-    assert np.dtype(fnp.float32) == np.float32 and fnp.float32 == np.dtype("float32") and np.dtype("float32") == fnp.float32
+    assert (
+        np.dtype(fnp.float32) == np.float32
+        and fnp.float32 == np.dtype("float32")
+        and np.dtype("float32") == fnp.float32
+    )
     assert hash(fnp.int8) == hash(np.dtype("int8")) and fnp.zeros(2, fnp.int8).dtype == fnp.int8
     assert np.zeros(2, fnp.float32).dtype == np.float32
     assert fnp.float16(2.5).dtype == np.float16 and fnp.int32(X).dtype == np.int32
@@ -108,7 +148,12 @@ def test_namespace_info():
     info = fnp.__array_namespace_info__()
     assert set(info.capabilities()) == {"boolean indexing", "data-dependent shapes", "max dimensions"}
     assert str(info.default_device()) == "cpu" and info.devices()
-    assert info.default_dtypes() == {"real floating": F32, "complex floating": np.complex64, "integral": np.int64, "indexing": np.int64}
+    assert info.default_dtypes() == {
+        "real floating": F32,
+        "complex floating": np.complex64,
+        "integral": np.int64,
+        "indexing": np.int64,
+    }
     assert set(info.dtypes(kind=("bool", "signed integer"))) == {"bool", "int8", "int16", "int32", "int64"}
     assert len(info.dtypes()) == 13
     assert fnp.__array_api_version__ == "2025.12" and fnp.ones(2).__array_namespace__() is fnp
@@ -122,7 +167,15 @@ def test_constants():
 
 # Operators and methods
 
-BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow]
+BINARY = [
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.floordiv,
+    operator.mod,
+    operator.pow,
+]
 COMPARE = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
 Y = np.array([2.0, 3.0, 0.5, 1.0])
 
@@ -162,10 +215,38 @@ def test_bit_operators_and_the_rest():
 def test_methods_are_the_functions():
     x, y = fnp.asarray(X), fnp.asarray(X) + 0.5
     same = {
-        "sum": (0,), "prod": (), "mean": (1,), "var": (), "std": (0,), "max": (1,), "min": (), "any": (0,), "all": (), "argmax": (1,), "argmin": (), "cumsum": (1,), "cumprod": (0,),
-        "trace": (), "conj": (), "conjugate": (), "round": (1,), "clip": (1.0, 2.0), "sort": (0,), "argsort": (0,), "ravel": (), "flatten": (), "squeeze": (), "swapaxes": (0, 1), "diagonal": (1,),
-        "copy": (), "take": ([0, 1],), "repeat": (2, 1), "nonzero": (), "partition": (1,), "argpartition": (1,),
-    }  # fmt: skip
+        "sum": (0,),
+        "prod": (),
+        "mean": (1,),
+        "var": (),
+        "std": (0,),
+        "max": (1,),
+        "min": (),
+        "any": (0,),
+        "all": (),
+        "argmax": (1,),
+        "argmin": (),
+        "cumsum": (1,),
+        "cumprod": (0,),
+        "trace": (),
+        "conj": (),
+        "conjugate": (),
+        "round": (1,),
+        "clip": (1.0, 2.0),
+        "sort": (0,),
+        "argsort": (0,),
+        "ravel": (),
+        "flatten": (),
+        "squeeze": (),
+        "swapaxes": (0, 1),
+        "diagonal": (1,),
+        "copy": (),
+        "take": ([0, 1],),
+        "repeat": (2, 1),
+        "nonzero": (),
+        "partition": (1,),
+        "argpartition": (1,),
+    }
     functions = {"flatten": fnp.ravel}
     for name, args in same.items():
         got = getattr(y, name)(*args)
@@ -175,13 +256,22 @@ def test_methods_are_the_functions():
     np.testing.assert_array_equal(x.dot(fnp.asarray(Y)), X @ Y)
     np.testing.assert_array_equal(fnp.asarray(Y).sort().searchsorted(1.0), 1)
     assert x.reshape(2, 6).shape == x.reshape((2, 6)).shape == x.reshape(2, -1).shape == (2, 6)
-    assert x.transpose().shape == x.T.shape == x.transpose(1, 0).shape == x.transpose((1, 0)).shape == x.mT.shape == (4, 3)
+    assert (
+        x.transpose().shape
+        == x.T.shape
+        == x.transpose(1, 0).shape
+        == x.transpose((1, 0)).shape
+        == x.mT.shape
+        == (4, 3)
+    )
     assert x.astype("int32").dtype == np.int32 and x.real is x and x.imag.shape == x.shape
     assert x.to_device("cpu").shape == x.shape and str(x.to_device("cpu").device) == "cpu"
 
 
 def test_one_frame_between_an_operator_and_the_recording():
-    assert fx.Array.__add__ is fnp.add and fx.Array.__mul__ is fnp.multiply and fx.Array.__matmul__ is fnp.matmul
+    assert (
+        fx.Array.__add__ is fnp.add and fx.Array.__mul__ is fnp.multiply and fx.Array.__matmul__ is fnp.matmul
+    )
 
 
 # Results of a size given in advance
@@ -190,19 +280,30 @@ def test_one_frame_between_an_operator_and_the_recording():
 def test_sized_results_under_jit_and_vmap():
     mask = np.array([True, False, True, True])
     np.testing.assert_array_equal(fx.jit(lambda m: fnp.nonzero(m, size=2)[0])(mask), [0, 2])
-    np.testing.assert_array_equal(fx.jit(lambda m: fnp.flatnonzero(m, size=5, fill_value=-1))(mask), [0, 2, 3, -1, -1])
-    np.testing.assert_array_equal(fx.jit(lambda m: fnp.argwhere(m.reshape(2, 2), size=4, fill_value=7))(mask), [[0, 0], [1, 0], [1, 1], [7, 7]])
-    np.testing.assert_array_equal(fx.vmap(lambda m: fnp.where(m, size=2)[0])(np.stack([mask, ~mask])), [[0, 2], [1, 0]])
+    np.testing.assert_array_equal(
+        fx.jit(lambda m: fnp.flatnonzero(m, size=5, fill_value=-1))(mask), [0, 2, 3, -1, -1]
+    )
+    np.testing.assert_array_equal(
+        fx.jit(lambda m: fnp.argwhere(m.reshape(2, 2), size=4, fill_value=7))(mask),
+        [[0, 0], [1, 0], [1, 1], [7, 7]],
+    )
+    np.testing.assert_array_equal(
+        fx.vmap(lambda m: fnp.where(m, size=2)[0])(np.stack([mask, ~mask])), [[0, 2], [1, 0]]
+    )
     x = np.array([3, 1, 3, 2, 1])
     values, index, inverse, counts = fx.jit(lambda v: fnp.unique(v, True, True, True, size=4))(x)
     np.testing.assert_array_equal(values, [1, 2, 3, 1])
     np.testing.assert_array_equal(np.asarray(index)[:3], [1, 3, 0])
     np.testing.assert_array_equal(inverse, [2, 0, 2, 1, 0])
     np.testing.assert_array_equal(counts, [2, 1, 2, 0])
-    np.testing.assert_array_equal(fx.jit(lambda v: fnp.unique(v, size=5, fill_value=-7))(x), [1, 2, 3, -7, -7])
+    np.testing.assert_array_equal(
+        fx.jit(lambda v: fnp.unique(v, size=5, fill_value=-7))(x), [1, 2, 3, -7, -7]
+    )
     np.testing.assert_array_equal(fx.jit(lambda v: fnp.unique(v, size=2))(x), [1, 2])
     np.testing.assert_array_equal(fx.jit(lambda v: fnp.bincount(v, length=3))(x), [0, 2, 1])
-    np.testing.assert_array_equal(fx.jit(lambda n: fnp.repeat(x, n, total_repeat_length=4))(np.array([0, 2, 1, 0, 0])), [1, 1, 3, 1])
+    np.testing.assert_array_equal(
+        fx.jit(lambda n: fnp.repeat(x, n, total_repeat_length=4))(np.array([0, 2, 1, 0, 0])), [1, 1, 3, 1]
+    )
     np.testing.assert_array_equal(fnp.repeat(x, [1, 0, 1, 0, 0], total_repeat_length=4), [3, 3, 1, 1])
 
 
@@ -212,7 +313,10 @@ def test_integer_powers_whose_sign_shows_only_in_the_run():
 
 
 def test_derivatives_flow_through_sets():
-    np.testing.assert_array_equal(fx.grad(lambda x: (fnp.unique(x) * np.array([1.0, 2.0])).sum())(np.array([3.0, 1.0, 3.0])), [2.0, 1.0, 0.0])
+    np.testing.assert_array_equal(
+        fx.grad(lambda x: (fnp.unique(x) * np.array([1.0, 2.0])).sum())(np.array([3.0, 1.0, 3.0])),
+        [2.0, 1.0, 0.0],
+    )
 
 
 # Functions of functions
@@ -232,7 +336,9 @@ def test_vectorize():
 
 
 def test_pad_takes_a_function_and_einsum_says_its_path():
-    doubled = fnp.pad(X, ((0, 0), (1, 1)), lambda x, axis, before, after: fnp.concatenate([x] * (before + after or 1), axis))
+    doubled = fnp.pad(
+        X, ((0, 0), (1, 1)), lambda x, axis, before, after: fnp.concatenate([x] * (before + after or 1), axis)
+    )
     assert doubled.shape == (3, 8)
     path, table = fnp.einsum_path("ij,jk,kl->il", X, X.T, X)
     assert path[0] == "einsum_path" and len(path) == 3 and "Complete contraction" in table

@@ -17,7 +17,7 @@ from .. import tree
 from ..array import Array, as_buffer, aval_of
 from ..avals import Aval
 from ..devices import is_buffer
-from ..errors import ArgumentError, DTypeError, lines
+from ..errors import ArgumentError, DTypeError, brief, lines
 from ..trace import Abstract, Trace, Tracer, current_trace, refuse_outside
 
 
@@ -82,12 +82,16 @@ def _named_position(fun: Any, name: str, count: int) -> int:
     names = parameter_names(fun)
     if name in names and names.index(name) < count:
         return names.index(name)
-    raise ArgumentError(f"argnames={name!r}: {name_of(fun)} was not called with such an argument.")
+    raise ArgumentError(f"argnames={brief(name)}: {name_of(fun)} was not called with such an argument.")
 
 
 def is_index(n: Any) -> bool:
     """Whether n is one position: an integer of any kind."""
-    return hasattr(n, "__index__")
+    try:
+        operator.index(n)
+    except TypeError:
+        return False
+    return True
 
 
 def positions(argnums: Any) -> tuple[Any, ...]:
@@ -96,8 +100,10 @@ def positions(argnums: Any) -> tuple[Any, ...]:
         return ()
     if is_index(argnums):
         return (operator.index(argnums),)
-    if not isinstance(argnums, Iterable):
-        raise ArgumentError(f"{argnums!r} does not name arguments: write an integer or a tuple of integers.")
+    if not isinstance(argnums, Iterable) or isinstance(argnums, (Array, str, bytes)) or is_buffer(argnums):
+        raise ArgumentError(
+            f"{brief(argnums)} does not name arguments: write an integer or a tuple of integers."
+        )
     return tuple(argnums)
 
 
@@ -106,8 +112,8 @@ def static_positions(fun: Any, nums: Sequence[Any], count: int) -> tuple[int, ..
     for n in nums:
         if not is_index(n) or not -count <= n < count:
             raise ArgumentError(
-                f"static_argnums={n!r} does not name an argument of {name_of(fun)}, called with {count} positional "
-                "argument(s)."
+                f"static_argnums={brief(n)} does not name an argument of {name_of(fun)}, called with {count} "
+                "positional argument(s)."
             )
     return tuple(sorted({operator.index(n) % count for n in nums}))
 
@@ -115,7 +121,7 @@ def static_positions(fun: Any, nums: Sequence[Any], count: int) -> tuple[int, ..
 def require_callable(fun: Any, kind: str) -> None:
     """ArgumentError unless `fun` can be called."""
     if not callable(fun):
-        raise ArgumentError(f"{kind} takes a function first; got {type(fun).__name__} {str(fun)[:60]!r}.")
+        raise ArgumentError(f"{kind} takes a function first; got {type(fun).__name__} {brief(fun)}.")
 
 
 def name_of(fun: Any) -> str:
@@ -181,7 +187,7 @@ def leaf_aval(x: Any, name: Callable[[], str], fun: Any, what: str) -> Aval:
     if not is_array(x) or (isinstance(x, np.ndarray) and x.dtype.kind in "OSUMm"):
         raise ArgumentError(
             lines(
-                f"{what} of {name_of(fun)}: {name()} is {type(x).__name__} {str(x)[:60]!r}, not an array.",
+                f"{what} of {name_of(fun)}: {name()} is {type(x).__name__} {brief(x)}, not an array.",
                 "Pass arrays and numbers; make other values static (static_argnums) or close over them.",
             )
         )
@@ -220,7 +226,7 @@ def check_outputs(outputs: Sequence[Any], out_tree: Any, fun: Any, kind: str) ->
             path = tree.keystr(out_tree.paths()[i])
             raise ArgumentError(
                 lines(
-                    f"{kind} of {name_of(fun)}: the output{path} is {type(x).__name__} {str(x)[:60]!r}, not an array.",
+                    f"{kind} of {name_of(fun)}: the output{path} is {type(x).__name__} {brief(x)}, not an array.",
                     "Return arrays and numbers, or trees of them.",
                 )
             )

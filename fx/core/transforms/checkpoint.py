@@ -18,11 +18,20 @@ from .. import tree
 from ..avals import Aval
 from ..boundary import boundary
 from ..config import settings
-from ..errors import ArgumentError
+from ..errors import ArgumentError, brief
 from ..primitive import Unknown
 from ..program import Equation, Program, Var, check, closed_program, prune
 from ..trace import Trace, current_trace
-from .arguments import check_outputs, is_array, leaf_aval, leaf_names, name_of, positions, require_callable, static_positions
+from .arguments import (
+    check_outputs,
+    is_array,
+    leaf_aval,
+    leaf_names,
+    name_of,
+    positions,
+    require_callable,
+    static_positions,
+)
 from .call import Call, scatter_cts
 from .forward import fill, is_zero, jvp_program, pick
 from .reverse import linearize_program, transpose_program
@@ -53,7 +62,7 @@ def checkpoint(
     require_callable(fun, "checkpoint")
     if policy is not None and not callable(policy):
         raise ArgumentError(
-            f"checkpoint(policy={policy!r}): pass one of fx.checkpoint_policies or a predicate."
+            f"checkpoint(policy={brief(policy)}): pass one of fx.checkpoint_policies or a predicate."
         )
     nums = positions(static_argnums)
 

@@ -19,7 +19,16 @@ from ..errors import ArgumentError, RuleError, ShapeError, TreeError, lines
 from ..primitive import Primitive, Zero, absent
 from ..program import Program, closed_program, record_program, subprograms
 from ..trace import Abstract, Literal, Trace, _hashable, current_trace
-from .arguments import check_outputs, is_array, leaf_aval, name_of, parameter_names, positions, require_callable, static_positions
+from .arguments import (
+    check_outputs,
+    is_array,
+    leaf_aval,
+    name_of,
+    parameter_names,
+    positions,
+    require_callable,
+    static_positions,
+)
 from .call import check_inputs, program_cost, runner
 from .forward import is_zero, pick, rewrite
 from .vmap import batch_program, batch_walk, batched_avals
@@ -196,7 +205,10 @@ def _has_late(made: Any) -> bool:
 def _captured(made: Any, consts: Sequence[Any]) -> Any:
     """A key for the values that a rule closes over; None if there are none."""
     literals = any(
-        type(v) is Literal and v.aval.inexact for p in _programs(made) for eqn in p.equations for v in eqn.inputs
+        type(v) is Literal and v.aval.inexact
+        for p in _programs(made)
+        for eqn in p.equations
+        for v in eqn.inputs
     )
     if not consts and not literals:
         return None
@@ -246,7 +258,12 @@ def _fit(x: Any, want: Aval) -> Any:
     if not is_array(x):
         return x
     have = aval_of(x)
-    weak = (have.weak or want.weak) and have.dtype.kind in "biuf" and want.dtype.kind == "f"
+    weak = (
+        (have.weak or want.weak)
+        and have.shape == want.shape
+        and have.dtype.kind in "biuf"
+        and want.dtype.kind == "f"
+    )
     if not weak or have.dtype == want.dtype:
         return x
     return given.convert(x, want.dtype) if isinstance(x, Array) else want.dtype.type(x)
@@ -470,7 +487,9 @@ class custom_vjp:
 
     def _forward(self, call: _CustomCall, program: Program, out_tree: Any, parent: Any, leaves: Any) -> Any:
         run = lambda tracers: _fitted(self.fwd(*call.arguments(tracers)), program.out_avals)  # type: ignore[misc]
-        trace, outputs, found = call.record(run, call.avals, f"{name_of(self.fun)}'s fwd rule", parent, leaves)
+        trace, outputs, found = call.record(
+            run, call.avals, f"{name_of(self.fun)}'s fwd rule", parent, leaves
+        )
         pair = found.children()
         if len(pair) != 2 or pair[0] != out_tree:
             raise TreeError(

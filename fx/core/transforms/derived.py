@@ -77,7 +77,9 @@ def hvp(
         H v, like `primals` (the bare tree where there is one argument); with `has_aux`, the pair (H v, aux).
     """
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        raise TreeError("hvp takes its arguments and its directions as tuples or lists: fx.hvp(f, (x,), (dx,)).")
+        raise TreeError(
+            "hvp takes its arguments and its directions as tuples or lists: fx.hvp(f, (x,), (dx,))."
+        )
     nums = tuple(range(len(primals)))
     gradient = grad(fun, nums[0] if len(nums) == 1 else nums, has_aux)
     results = jvp(gradient, tuple(primals), tuple(tangents), has_aux=has_aux)

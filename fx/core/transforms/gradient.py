@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import given, tree
+from .. import dtypes, given, static, tree
 from ..array import Array, as_buffer, aval_of
 from ..avals import Aval
 from ..boundary import boundary
-from ..errors import ArgumentError, DTypeError, ShapeError, TreeError, lines
+from ..errors import ArgumentError, DTypeError, ShapeError, TreeError, brief, lines
+from ..errstate import quiet
 from ..interpret import run_program
 from ..primitive import Zero
 from ..program import closed_program
@@ -298,12 +299,12 @@ def _match(values: Any, expected: Any, avals: Sequence[Aval], what: str) -> list
             continue
         path = tree.keystr(expected.paths()[i]) or "(the leaf)"
         if not is_array(x):
-            raise ArgumentError(f"{what} {path} is {type(x).__name__} {str(x)[:60]!r}, not an array.")
+            raise ArgumentError(f"{what} {path} is {type(x).__name__} {brief(x)}, not an array.")
         have = aval_of(x)
         if have.shape != aval.shape:
             raise ShapeError(lines(f"{what} {path} has shape {have.shape}; {aval.shape} is needed."))
         if have.dtype != aval.dtype:
-            if not have.weak and aval.inexact:
+            if (not have.weak and aval.inexact) or (have.dtype.kind == "c" and aval.dtype.kind != "c"):
                 raise DTypeError(
                     lines(
                         f"{what} {path} has dtype {have.dtype}; {aval.dtype} is needed.",
@@ -318,7 +319,8 @@ def _match(values: Any, expected: Any, avals: Sequence[Aval], what: str) -> list
 def _cast(x: Any, aval: Aval) -> Any:
     if isinstance(x, Array):
         return given.convert(x, aval.dtype)
-    return np.asarray(as_buffer(x)).astype(aval.dtype)
+    with quiet():
+        return np.asarray(as_buffer(x)).astype(aval.dtype)
 
 
 @boundary
@@ -413,7 +415,7 @@ class ShapeDtype:
     __slots__ = ("aval",)
 
     def __init__(self, shape: Sequence[int], dtype: Any, weak: bool = False):
-        self.aval = Aval(tuple(shape), np.dtype(dtype), weak)
+        self.aval = Aval(static.sizes(shape, "ShapeDtype"), dtypes.canonical(dtype), weak is True)
 
     @property
     def shape(self) -> tuple[int, ...]:

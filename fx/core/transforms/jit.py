@@ -10,17 +10,28 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .. import tree
+from .. import static, tree
 from ..array import Array, aval_of
 from ..avals import Aval
 from ..boundary import boundary
 from ..config import settings, trace_key
-from ..errors import ArgumentError, lines
+from ..errors import ArgumentError, brief, lines
 from ..interpret import run_program
 from ..program import Program, closed_program, format_program, program_of
 from ..source import describe, here
 from ..trace import Abstract, Trace, Tracer, current_trace
-from .arguments import argument_name, check_outputs, is_array, is_index, leaf_aval, leaf_names, name_of, parameter_names, positions
+from .arguments import (
+    argument_name,
+    check_outputs,
+    is_array,
+    is_index,
+    leaf_aval,
+    leaf_names,
+    name_of,
+    parameter_names,
+    positions,
+    require_callable,
+)
 from .call import call, program_cost
 from .gradient import ShapeDtype
 
@@ -116,7 +127,11 @@ class Jitted:
                 avals.append(x.aval)
             else:
                 avals.append(leaf_aval(x, lambda i=i: self._leaf_names(args, kwargs)[i], self.fun, "jit"))  # type: ignore[misc]
-        return leaves, Signature(in_tree, tuple(avals), tuple(statics), trace_key(), _named_axes()), (args, kwargs)
+        return (
+            leaves,
+            Signature(in_tree, tuple(avals), tuple(statics), trace_key(), _named_axes()),
+            (args, kwargs),
+        )
 
     def _is(self, position: int, names: set[Any]) -> bool:
         if position in names:
@@ -134,9 +149,9 @@ class Jitted:
         self.trace_count += 1
         names = functools.cache(lambda: self._leaf_names(args, kwargs))
         reasons = [
-            Abstract(lambda i=i: f"{names()[i]}, an argument of a jitted function")
+            Abstract(lambda i=i: f"{names()[i]}, an argument of a jitted function")  # type: ignore[misc]
             for i in range(len(leaves))
-        ]  # type: ignore[misc]
+        ]
         trace = Trace("jit", signature.avals, reasons, self.fun, current_trace(), True)
         with trace:
             new_args, new_kwargs = signature.in_tree.unflatten(trace.inputs())
@@ -184,6 +199,9 @@ class _Static:
     def __hash__(self) -> int:
         return 7
 
+    def __repr__(self) -> str:
+        return "a static argument"
+
 
 _STATIC = _Static()
 
@@ -205,20 +223,24 @@ class Donated:
 
 def _names(fun: Any, argnums: Any, argnames: Any, what: str) -> set[Any]:
     nums = positions(argnums)
-    names = () if argnames is None else (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    names = () if argnames is None else (argnames,) if isinstance(argnames, str) else argnames
+    names = static.members(names, f"jit of {name_of(fun)}: {what}_argnames")
     params = parameter_names(fun)
     found: set[Any] = set()
     for n in nums:
         if not is_index(n) or (params and not -len(params) <= n < len(params) and not _variadic(fun)):
             raise ArgumentError(
-                f"jit of {name_of(fun)}: {what}_argnums={n!r} names none of its arguments {params}."
+                f"jit of {name_of(fun)}: {what}_argnums={brief(n)} names none of its arguments {params}."
             )
         n = n if n >= 0 else n + len(params)
+        if not 0 <= n < 1000:
+            raise ArgumentError(f"jit of {name_of(fun)}: {what}_argnums={n} is no position of an argument.")
         found.add(params[n] if n < len(params) else n)
     for name in names:
+        static.text(name, f"jit of {name_of(fun)}: a name in {what}_argnames")
         if params and name not in params and not _takes_keyword(fun, name):
             raise ArgumentError(
-                f"jit of {name_of(fun)}: {what}_argnames={name!r} is none of its arguments {params}."
+                f"jit of {name_of(fun)}: {what}_argnames={brief(name)} is none of its arguments {params}."
             )
         found.add(name)
     return found
@@ -261,7 +283,8 @@ def _named_axes() -> tuple[Any, ...]:
 
 
 def _likeness(a: Signature, b: Signature) -> int:
-    same = sum(x is y for x, y in zip(a.avals, b.avals, strict=False))
+    pairs = zip(a.avals, b.avals, strict=False)
+    same = sum((x is y) + 2 * (x.shape == y.shape) + (x.dtype == y.dtype) for x, y in pairs)
     return (
         1000 * bool(a.in_tree == b.in_tree)
         + 100 * (a.statics == b.statics)
@@ -393,15 +416,15 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def _abstract_call(fun: Any, args: Any, kwargs: Any, kind: str) -> tuple[Trace, list[Any], Any]:
+    require_callable(fun, kind)
     leaves, in_tree = tree.flatten((args, kwargs))
     traced = [isinstance(x, ShapeDtype) or is_array(x) for x in leaves]
     names = functools.cache(lambda: leaf_names(fun, args, kwargs))
     avals, reasons = [], []
     for i, x in enumerate(leaves):
         if traced[i]:
-            avals.append(
-                x.aval if isinstance(x, ShapeDtype) else leaf_aval(x, lambda i=i: names()[i], fun, kind)
-            )  # type: ignore[misc]
+            name = lambda i=i: names()[i]
+            avals.append(x.aval if isinstance(x, ShapeDtype) else leaf_aval(x, name, fun, kind))
             reasons.append(Abstract(lambda i=i: f"{names()[i]}, an argument of {kind}"))  # type: ignore[misc]
     trace = Trace(kind, avals, reasons, fun, current_trace(), True)
     with trace:

@@ -43,7 +43,10 @@ class Residuals(tuple[Residual, ...]):
         return sum(r.nbytes or 0 for r in self)
 
     def __repr__(self) -> str:
-        rows = [(r.name, str(r.aval), "?" if r.nbytes is None else f"{r.nbytes:,}", str(r.source or "")) for r in self]
+        rows = [
+            (r.name, str(r.aval), "?" if r.nbytes is None else f"{r.nbytes:,}", str(r.source or ""))
+            for r in self
+        ]
         rows.append((f"{len(self)} residuals", "", f"{self.nbytes:,}", ""))
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         return "\n".join(
@@ -65,7 +68,9 @@ def residuals(fun: Callable[..., Any], *args: Any) -> Residuals:
     made = {v: eqn for eqn in parts.forward.equations for v in eqn.outputs}
     place = {v: i for i, v in enumerate(parts.forward.inputs)}
     found = [
-        Residual(_name(v, made, place, fun, t), v.aval, _nbytes(v.aval), made[v].source if v in made else None)
+        Residual(
+            _name(v, made, place, fun, t), v.aval, _nbytes(v.aval), made[v].source if v in made else None
+        )
         for v in dict.fromkeys(kept)
         if type(v) is Var
     ]

@@ -13,7 +13,7 @@ from .. import given, tree
 from ..array import aval_of
 from ..avals import Aval
 from ..boundary import boundary
-from ..errors import ArgumentError, ShapeError, TreeError, lines
+from ..errors import ArgumentError, ShapeError, TreeError, brief, lines
 from ..interpret import run_program
 from ..primitive import Axis, Primitive
 from ..program import Program, closed_program, subprograms
@@ -53,11 +53,11 @@ def vmap(
     """
     require_callable(fun, "vmap")
     if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
-        raise ArgumentError(f"vmap(chunk={chunk!r}): a positive number of rows per chunk is needed.")
+        raise ArgumentError(f"vmap(chunk={brief(chunk)}): a positive number of rows per chunk is needed.")
     if chunk is not None and axis_name is not None:
         raise ArgumentError(
             lines(
-                f"vmap(axis_name={axis_name!r}, chunk={chunk}): a collective would see one chunk of the axis only.",
+                f"vmap(axis_name={brief(axis_name)}, chunk={chunk}): a collective would see one chunk of the axis.",
                 "Leave out chunk, or reduce over the axis outside the mapped function.",
             )
         )
@@ -80,7 +80,7 @@ def vmap(
 def _check_axes_leaves(axes: Any, what: str) -> None:
     for leaf in tree.leaves(axes):
         if not isinstance(leaf, int) or isinstance(leaf, bool):
-            raise ArgumentError(f"vmap: {what} has a leaf {leaf!r}; axes are ints or None.")
+            raise ArgumentError(f"vmap: {what} has a leaf {brief(leaf)}; axes are ints or None.")
 
 
 class _Mapped:
@@ -225,7 +225,7 @@ def _run(call: _Mapped, out_axes: Any, axis_name: Any) -> Any:
     out_dims = _flat_out_axes(out_axes, out_tree, outputs, fun)
     program, consts = closed_program(trace, outputs)
     in_dims = (*dims, *[None] * len(consts))
-    title = lambda i: f"{name_of(fun)}: output{tree.keystr(out_tree.paths()[i])}"  # noqa: E731
+    title = lambda i: f"{name_of(fun)}: output{tree.keystr(out_tree.paths()[i])}"
     rewritten = vmap_program(program, in_dims, axis, tuple(out_dims), title)
     return out_tree.unflatten(run_program(rewritten, values + consts))
 

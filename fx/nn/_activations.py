@@ -1,0 +1,183 @@
+"""Activation functions: values right on the whole line with ±inf, derivatives at every finite number.
+
+At a kink the derivative is JAX's. Ordinary array operations throughout: where a choice is made, it is made on
+the input as well as on the result, so that no branch that is not taken sends a NaN back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import fx
+import fx.numpy as fnp
+from fx import lax
+
+from ._inputs import bounded, in_float32, limits, real
+
+# Rectifiers
+
+
+def relu(x: Any) -> fx.Array:
+    """max(x, 0). The derivative at 0 is 0.
+
+    >>> import fx
+    >>> relu(fx.numpy.asarray([-1.0, 0.0, 2.0]))
+    Array([0., 0., 2.], float32)
+    """
+    return fnp.where(fnp.less_equal(x, 0.0), 0, x)
+
+
+def relu6(x: Any) -> fx.Array:
+    """min(max(x, 0), 6). The derivatives at 0 and 6 are 0."""
+    return relu(fnp.where(fnp.greater_equal(x, 6.0), 6, x))
+
+
+def leaky_relu(x: Any, negative_slope: Any = 0.01) -> fx.Array:
+    """x where x >= 0, else negative_slope * x. The derivative at 0 is 1."""
+    x = real(x, "leaky_relu")
+    return fnp.where(x >= 0.0, x, negative_slope * x)
+
+
+def elu(x: Any, alpha: Any = 1.0) -> fx.Array:
+    """x where x > 0, else alpha * (exp(x) - 1). Source: Clevert, Unterthiner, Hochreiter 2015."""
+    x = real(x, "elu")
+    positive = x > 0.0
+    return fnp.where(positive, x, alpha * fnp.expm1(fnp.where(positive, 0.0, x)))
+
+
+def celu(x: Any, alpha: Any = 1.0) -> fx.Array:
+    """x where x > 0, else alpha * (exp(x / alpha) - 1). Source: Barron 2017."""
+    x = real(x, "celu")
+    positive = x > 0.0
+    return fnp.where(positive, x, alpha * fnp.expm1(fnp.where(positive, 0.0, x) / alpha))
+
+
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def selu(x: Any) -> fx.Array:
+    """scale * elu(x, alpha), with constants that keep mean 0 and variance 1. Source: Klambauer et al. 2017."""
+    x = real(x, "selu")
+    positive = x > 0.0
+    negative = _SELU_SCALE * _SELU_ALPHA * fnp.expm1(fnp.where(positive, 0.0, x))
+    return fnp.where(positive, _SELU_SCALE * x, negative)
+
+
+# Sigmoids
+
+
+def sigmoid(x: Any) -> fx.Array:
+    """1 / (1 + exp(-x)), without overflow on either side."""
+    return lax.logistic(real(x, "sigmoid"))
+
+
+@in_float32
+def softplus(x: Any) -> fx.Array:
+    """log(1 + exp(x)). Where exp(-x) is below rounding it is x itself."""
+    large = x > -math.log(limits(x.dtype).eps)
+    return fnp.where(large, x, fnp.log1p(fnp.exp(fnp.where(large, 0.0, x))))
+
+
+def log_sigmoid(x: Any) -> fx.Array:
+    """log(sigmoid(x)), by -softplus(-x)."""
+    return -softplus(-real(x, "log_sigmoid"))
+
+
+def soft_sign(x: Any) -> fx.Array:
+    """x / (1 + |x|)."""
+    x = real(x, "soft_sign")
+    largest = float(limits(x.dtype).max)
+    x = bounded(x, -largest, largest)
+    return x / (1.0 + fnp.absolute(x))
+
+
+def tanh(x: Any) -> fx.Array:
+    """The hyperbolic tangent."""
+    return fnp.tanh(real(x, "tanh"))
+
+
+def hard_tanh(x: Any) -> fx.Array:
+    """x bounded to [-1, 1]. The derivatives at -1 and 1 are 1."""
+    return bounded(real(x, "hard_tanh"), -1.0, 1.0)
+
+
+def hard_sigmoid(x: Any) -> fx.Array:
+    """relu6(x + 3) / 6. The derivatives at -3 and 3 are 0."""
+    return relu6(real(x, "hard_sigmoid") + 3.0) / 6.0
+
+
+# Gated: x times something that rises from 0 to 1
+
+
+def _gated(x: fx.Array, gate: Callable[[fx.Array], fx.Array], low: float, high: float) -> fx.Array:
+    """x * gate(x), for a gate that vanishes at `low` and is 1 from `high` on.
+
+    The bounds keep 0 * inf out of the products of both directions.
+    """
+    x = fnp.where(x <= low, low, x)
+    return x * gate(fnp.where(x >= high, high, x))
+
+
+def silu(x: Any) -> fx.Array:
+    """x * sigmoid(x), also known as swish. Source: Elfwing, Uchibe, Doya 2017."""
+    return _gated(real(x, "silu"), lax.logistic, -800.0, 800.0)
+
+
+swish = silu
+
+
+def hard_silu(x: Any) -> fx.Array:
+    """x * hard_sigmoid(x). The derivatives at -3 and 3 are 0 and 1. Source: Howard et al. 2019."""
+    return _gated(real(x, "hard_silu"), lambda x: (x + 3.0) / 6.0, -3.0, 3.0)
+
+
+hard_swish = hard_silu
+
+
+@in_float32
+def gelu(x: Any, approximate: bool = True) -> fx.Array:
+    """x * Phi(x), Phi the normal distribution function. Source: Hendrycks and Gimpel 2016.
+
+    Args:
+        approximate: Phi(x) by sigmoid(2 sqrt(2 / pi) (x + 0.044715 x**3)), which is the usual formula with
+            tanh, without its cancellation at negative x; else by erfc.
+    """
+    return _gated(x, _phi_by_sigmoid if approximate else _phi, -40.0, 40.0)
+
+
+_SLOPE = 2 * math.sqrt(2 / math.pi)
+
+
+def _phi_by_sigmoid(x: fx.Array) -> fx.Array:
+    return lax.logistic(x * (_SLOPE + (0.044715 * _SLOPE) * (x * x)))
+
+
+def _phi(x: fx.Array) -> fx.Array:
+    return 0.5 * lax.erfc(-math.sqrt(0.5) * x)
+
+
+@in_float32
+def mish(x: Any) -> fx.Array:
+    """x * tanh(softplus(x)). Source: Misra 2019."""
+    return _gated(x, lambda x: fnp.tanh(softplus(x)), -800.0, 800.0)
+
+
+def glu(x: Any, axis: int = -1) -> fx.Array:
+    """a * sigmoid(b) for the halves a and b of x along an axis of even size. Source: Dauphin et al. 2016.
+
+    Raises:
+        ShapeError: the size is odd.
+    """
+    x = real(x, "glu")
+    if not isinstance(axis, int):
+        raise fx.ArgumentError(f"glu: axis must be an integer; got {type(axis).__name__}.")
+    if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2:
+        raise fx.ShapeError(
+            f"glu halves axis {axis} of x, which must have an even size; x has shape {x.shape}.\n"
+            "Make the layer before it twice as wide, or pass another axis=."
+        )
+    a, b = fnp.split(x, 2, axis)
+    return a * lax.logistic(b)
