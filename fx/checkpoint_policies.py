@@ -58,17 +58,17 @@ class _ByName(NamedTuple):
 
 def save_only_these_names(*names: str) -> Policy:
     """Keep the values that `fx.checkpoint_name` gave one of these names."""
-    return _ByName(f"save_only_these_names{names}", _names(names), True, False)
+    return _ByName("save_only_these_names", _names(names), True, False)
 
 
 def save_any_names_but_these(*names: str) -> Policy:
     """Keep all named values except these."""
-    return _ByName(f"save_any_names_but_these{names}", _names(names), False, False)
+    return _ByName("save_any_names_but_these", _names(names), False, False)
 
 
 def save_anything_except_these_names(*names: str) -> Policy:
     """Keep everything, named or not, except these names."""
-    return _ByName(f"save_anything_except_these_names{names}", _names(names), False, True)
+    return _ByName("save_anything_except_these_names", _names(names), False, True)
 
 
 def _names(names: tuple[str, ...]) -> frozenset[str]:

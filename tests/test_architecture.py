@@ -102,7 +102,7 @@ HEAVY = (
 
 
 def test_import_fx_loads_nothing_heavy():
-    code = "import sys, fx; print([m for m in sys.modules if m.partition('.')[0] in %r])" % (HEAVY,)
+    code = f"import sys, fx; print([m for m in sys.modules if m.partition('.')[0] in {HEAVY!r}])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 

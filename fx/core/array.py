@@ -288,6 +288,7 @@ def as_buffer(x: Any, what: str = "an array") -> Any:
         return _ask(x, what)
     if isinstance(x, np.generic) or is_buffer(x):
         dtype = dtypes.canonical(x.dtype)
+        x = _plain(x) if isinstance(x, np.ndarray) and t is not np.ndarray else x
         return x if dtype == x.dtype and x.dtype.isnative else x.astype(dtype)
     if isinstance(x, (bool, int, float, complex)):
         return scalar_buffer(x)
@@ -302,6 +303,15 @@ def as_buffer(x: Any, what: str = "an array") -> Any:
             "fx takes arrays (fx, NumPy, CuPy, DLPack) and Python scalars; convert lists with fx.numpy.asarray(x).",
         )
     )
+
+
+def _plain(x: Any) -> Any:
+    """A subclass of NumPy's array as an array; its own rules (matrices multiply with *) end here."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise errors.ArgumentError(
+            errors.lines("fx has no masked arrays.", "Write x.filled(value), or pass x.data and the mask.")
+        )
+    return np.asarray(x)
 
 
 def scalar_buffer(x: Any) -> Any:

@@ -91,7 +91,8 @@ def _named(dtype: Any) -> DType:
     try:
         if isinstance(dtype, (list, tuple, dict)) or (isinstance(dtype, str) and dtype[:1] in ("a", "")):
             raise TypeError("a structured dtype, or NumPy's old name of byte strings")
-        return np.dtype(dtype).newbyteorder("=")
+        found: DType = np.dtype(dtype).newbyteorder("=")
+        return found
     except (TypeError, ValueError, SyntaxError) as e:
         raise DTypeError(
             lines(f"{brief(dtype)} is not a dtype.", "Write for example fx.numpy.float32 or 'int64'.")

@@ -63,7 +63,8 @@ def keystr(path: Path, *, simple: bool = False, separator: str = "") -> str:
     >>> keystr((DictKey("layers"), SequenceKey(0), AttrKey("w")))
     "['layers'][0].w"
     """
-    if not isinstance(path, (tuple, list)) or not isinstance(separator, str):
+    known = isinstance(path, (tuple, list)) and all(isinstance(key, Hashable) for key in path)
+    if not known or not isinstance(separator, str):
         raise ArgumentError(
             lines(f"keystr: {brief(path)} with separator {brief(separator)}", "give a path: a tuple of keys")
         )

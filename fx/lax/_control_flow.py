@@ -18,8 +18,9 @@ from ..core.trace import Tracer, current_trace
 from ..core.transforms.arguments import is_array, name_of
 from ..core.transforms.inner import Inner, arrange, convert_outputs
 from ..core.transforms.vmap import vmap
-from ..primitives.control_flow import cond_p, loop_p
+from ..primitives.cond import cond_p
 from ..primitives.elementwise import bit_or, convert, maximum, ne
+from ..primitives.loop import loop_p
 from ..primitives.promotion import promote
 from ..primitives.shape import (
     concatenate,

@@ -68,8 +68,10 @@ def dynamic_update_slice(x: Any, update: Any, start_indices: Sequence[Any]) -> A
 
 
 def _starts(indices: Any, name: str) -> list[Any]:
-    if not isinstance(indices, (list, tuple)) and np.ndim(as_operand(indices)) != 1:
-        raise ArgumentError(f"{name}: start_indices has one index per axis; got {brief(indices)}.")
+    if not isinstance(indices, (list, tuple)):
+        indices = as_operand(indices)
+        if len(indices.shape) != 1:
+            raise ArgumentError(f"{name}: start_indices has one index per axis; got {brief(indices)}.")
     return [as_operand(i) for i in indices]
 
 
@@ -156,7 +158,7 @@ def conv_general_dilated(
         padding: 'SAME', 'VALID', 'SAME_LOWER' or (low, high) per spatial axis.
         dimension_numbers: three strings such as ("NHWC", "HWIO", "NHWC"); default channels first.
     """
-    lhs, rhs = promote(lhs, rhs)
+    lhs, rhs = promote(as_operand(lhs), as_operand(rhs))
     return convolution.conv_general(
         lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers,
         feature_group_count, batch_group_count,

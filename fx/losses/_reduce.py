@@ -42,7 +42,7 @@ def inexact(x: Any, what: str) -> fx.Array:
 
 def reduced(loss: fx.Array, where: Any, reduction: str, name: str) -> fx.Array:
     """The loss per example, or its sum or mean over the examples that count."""
-    if reduction not in ("none", "sum", "mean"):
+    if not isinstance(reduction, str) or reduction not in ("none", "sum", "mean"):
         raise fx.ArgumentError(f"{name}: reduction={brief(reduction)}.\nChoose 'none', 'sum' or 'mean'.")
     if reduction == "none":
         return loss if where is None else fnp.where(where, loss, 0.0)

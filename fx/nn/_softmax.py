@@ -147,4 +147,4 @@ def standardize(
     deviation = x - mean
     if variance is None:
         variance = fnp.mean(deviation * deviation, axis, keepdims=True, where=where)
-    return deviation / fnp.sqrt(variance + epsilon)
+    return deviation / fnp.sqrt(fnp.add(variance, epsilon))

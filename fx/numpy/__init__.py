@@ -61,20 +61,13 @@ from ._contractions import (
     vecmat as vecmat,
 )
 from ._creation import (
-    arange as arange,
     array as array,
     asarray as asarray,
     empty as empty,
     empty_like as empty_like,
     from_dlpack as from_dlpack,
-    fromfunction as fromfunction,
     full as full,
     full_like as full_like,
-    geomspace as geomspace,
-    indices as indices,
-    linspace as linspace,
-    logspace as logspace,
-    meshgrid as meshgrid,
     ones as ones,
     ones_like as ones_like,
     zeros as zeros,
@@ -193,6 +186,14 @@ from ._grids import (
     ogrid as ogrid,
     r_ as r_,
     s_ as s_,
+)
+from ._histograms import (
+    bincount as bincount,
+    digitize as digitize,
+    histogram as histogram,
+    histogram2d as histogram2d,
+    histogram_bin_edges as histogram_bin_edges,
+    histogramdd as histogramdd,
 )
 from ._info import (
     __array_namespace_info__ as __array_namespace_info__,
@@ -336,6 +337,15 @@ from ._quantiles import (
     percentile as percentile,
     quantile as quantile,
 )
+from ._ranges import (
+    arange as arange,
+    fromfunction as fromfunction,
+    geomspace as geomspace,
+    indices as indices,
+    linspace as linspace,
+    logspace as logspace,
+    meshgrid as meshgrid,
+)
 from ._reductions import (
     all as all,
     amax as amax,
@@ -423,14 +433,8 @@ from ._sorting import (
     sort_complex as sort_complex,
 )
 from ._statistics import (
-    bincount as bincount,
     corrcoef as corrcoef,
     cov as cov,
-    digitize as digitize,
-    histogram as histogram,
-    histogram2d as histogram2d,
-    histogram_bin_edges as histogram_bin_edges,
-    histogramdd as histogramdd,
 )
 from ._windows import (
     bartlett as bartlett,

@@ -11,7 +11,7 @@ from ..core.array import Array
 from ..primitives import elementwise as el
 from ..primitives.promotion import promote
 from ..primitives.shape import broadcast_to, concatenate, move_axis, reshape, reverse, slice_axis
-from ._arguments import inexact_operand, one_axis, operand, operands, some_axes, static_int
+from ._arguments import inexact_operand, one_axis, operand, operands, real_number, some_axes, static_int
 from ._arithmetic import absolute, remainder
 from ._cumulative import cumsum
 from ._parts import where
@@ -58,6 +58,7 @@ def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None) -> Array:
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Array:
     """Jumps along an axis made smaller than half a period by adding multiples of the period."""
     p = operand(p, "unwrap")
+    period = real_number(period, "unwrap: period")
     whole = p.dtype.kind in "iu" and isinstance(period, int)
     p = p if whole else inexact_operand(p, "unwrap")
     axis = one_axis(axis, p.ndim, "unwrap")

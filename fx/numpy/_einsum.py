@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..core import errors
+from ..core import errors, static
 from ..core.array import Array
 from ..primitives.contraction import contract
 from ..primitives.promotion import promote
@@ -47,7 +47,7 @@ def einsum(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> Array:
     text, xs = _subscripts(subscripts, operands)
     as_array = owned if len(xs) == 1 else operand
     arrays = [as_array(x, "einsum") for x in promote(*xs)]
-    plan = _plan(text, tuple(x.shape for x in arrays), _hashable(optimize))
+    plan = _plan(text, tuple(x.shape for x in arrays), static.key(_hashable(optimize), "einsum: optimize"))
     return _run(plan, arrays)
 
 
@@ -123,7 +123,7 @@ def _from_numbers(numbers: Any) -> str:
 
 def _letter(n: Any) -> str:
     if not isinstance(n, int) or not 0 <= n < 52:
-        raise errors.ArgumentError(f"einsum: axis numbers run from 0 to 51; got {n!r}.")
+        raise errors.ArgumentError(f"einsum: axis numbers run from 0 to 51; got {errors.brief(n)}.")
     return chr(ord("A") + n) if n < 26 else chr(ord("a") + n - 26)
 
 
@@ -273,4 +273,4 @@ def _search(terms: list[str], out: str, sizes: dict[str, int], optimize: Any) ->
     try:
         return opt_einsum.contract_path(f"{','.join(terms)}->{out}", *shapes, shapes=True, optimize=how)
     except (KeyError, TypeError, ValueError, IndexError) as e:
-        raise errors.ArgumentError(f"einsum: optimize={optimize!r} is not accepted: {e}") from e
+        raise errors.ArgumentError(f"einsum: optimize={errors.brief(optimize)} is not accepted: {e}") from e

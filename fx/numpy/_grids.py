@@ -11,8 +11,9 @@ from ..core.array import Array
 from ..primitives import shape as sh
 from ..primitives.promotion import promote
 from ._arguments import operand
-from ._creation import arange, asarray, linspace, meshgrid
+from ._creation import asarray
 from ._joining import concatenate, stack
+from ._ranges import arange, linspace, meshgrid
 from ._searching import flatnonzero
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.array import Array
+from ..core.avals import MAX_RANK
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import promote
 from ._arguments import one_axis, operand, operands, owned, sequence, static_int
@@ -94,17 +95,21 @@ def _at_least(x: Any, rank: int) -> Array:
 
 def block(arrays: Any) -> Array:
     """An array from nested lists of blocks: the innermost lists join along the last axis, and so on outwards."""
-    depth = _depth(arrays)
+    depth = _depth(arrays, 0)
     rank = max(depth, *[x.ndim for x in _blocks(arrays)])
     return _joined_blocks(arrays, depth, rank)
 
 
-def _depth(x: Any) -> int:
+def _depth(x: Any, above: int) -> int:
     if not isinstance(x, list):
         return 0
+    if above == MAX_RANK:
+        raise errors.ArgumentError(
+            f"block: the lists are nested more than {MAX_RANK} deep, or contain themselves."
+        )
     if not x:
         raise errors.ArgumentError("block: a list of blocks is empty.")
-    depths = {_depth(member) for member in x}
+    depths = {_depth(member, above + 1) for member in x}
     if len(depths) > 1:
         raise errors.ArgumentError("block: all blocks must be nested equally deep.")
     return 1 + depths.pop()
@@ -143,6 +148,9 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     return array_split(x, indices_or_sections, axis)
 
 
+_MOST_PARTS = 1_000_000
+
+
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Parts along an axis: that many nearly equal ones, or those between the given indices."""
     x = owned(x, "array_split")
@@ -153,8 +161,10 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
         cuts = [min(i, size) if i >= 0 else max(i + size, 0) for i in cuts]
     else:
         n = static_int(indices_or_sections, "array_split: sections")
-        if n < 1:
-            raise errors.ArgumentError(f"array_split: the number of parts must be positive; got {n}.")
+        if not 1 <= n <= _MOST_PARTS:
+            raise errors.ArgumentError(
+                f"array_split: the number of parts must be 1 to {_MOST_PARTS}; got {n}."
+            )
         cuts = [i * (size // n) + min(i, size % n) for i in range(1, n)]
     starts, stops = [0, *cuts], [*cuts, size]
     return [sh.slice_axis(x, a, max(a, b), axis) for a, b in zip(starts, stops, strict=True)]

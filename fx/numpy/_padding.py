@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import cast, is_scalar
@@ -79,12 +79,7 @@ def _step(mode: Any, options: dict[str, Any]) -> Callable[..., Array]:
         "mean": lambda x, axis, a, b, n: _statistic(x, axis, a, b, n, mean),
         "median": lambda x, axis, a, b, n: _statistic(x, axis, a, b, n, median),
     }
-    if mode not in steps:
-        raise errors.ArgumentError(
-            errors.lines(
-                f"pad: there is no mode {errors.brief(mode)}.", f"Modes: {', '.join(steps)}, or a function."
-            )
-        )
+    static.choice(mode, tuple(steps), "pad: mode")
     unknown = set(options) - allowed.get(mode, set())
     if unknown or odd not in ("even", "odd"):
         raise errors.ArgumentError(f"pad: mode {errors.brief(mode)} does not take {options}.")
@@ -105,11 +100,11 @@ def _per_axis(value: Any, rank: int, name: str) -> list[tuple[Any, Any]]:
     if isinstance(value, Array) or not isinstance(value, (Sequence, np.ndarray)):
         return [(value, value)] * rank
     items = [tuple(v) if isinstance(v, (Sequence, np.ndarray)) else v for v in value]
-    if any(isinstance(v, tuple) for v in items):
+    if items and all(isinstance(v, tuple) for v in items):
         items = [v * 2 if len(v) == 1 else v for v in items]
         if len(items) in (1, rank) and all(len(v) == 2 for v in items):
             return items * rank if len(items) == 1 else items
-    elif len(items) in (1, 2):
+    elif len(items) in (1, 2) and not any(isinstance(v, tuple) for v in items):
         return [(items[0], items[-1])] * rank
     raise errors.ShapeError(
         errors.lines(

@@ -136,7 +136,7 @@ def _places(obj: Any, n: int) -> Any:
     """Static indices as an integer array."""
     if isinstance(obj, slice):
         return np.arange(n)[obj]
-    where = np.asarray(obj)
+    where = host_array(obj, "insert")
     if where.dtype.kind not in "biu" and where.size:
         raise errors.ArgumentError(f"insert: {errors.brief(obj)} does not index an axis of {n} elements.")
     return np.flatnonzero(where) if where.dtype.kind == "b" else where.astype(np.int64)

@@ -16,9 +16,9 @@ from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.cumulative import cumsum
 from ..primitives.promotion import promote
 from ._arguments import one_axis, operand, operands, static_int
+from ._histograms import bincount
 from ._reductions import max as largest
 from ._searching import beside, flatnonzero, host_values
-from ._statistics import bincount
 from .indexing import take
 
 

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import shape as sh
@@ -50,8 +48,8 @@ def reshape(x: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None
 
 def _completed(shape: Any, x: Array) -> tuple[int, ...]:
     """The shape with its -1 replaced."""
-    items = shape if isinstance(shape, (Sequence, np.ndarray)) else (shape,)
-    sizes = [static_int(d, "reshape: a size") for d in items]
+    items = static.integers(shape, "reshape: a size")
+    sizes = list(items)
     total, known = x.size, math.prod(d for d in sizes if d != -1)
     if sizes.count(-1) == 1 and known > 0 and total % known == 0:
         sizes[sizes.index(-1)] = total // known

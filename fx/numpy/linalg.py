@@ -251,7 +251,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
     The gradient needs the first min(m, n) columns of a to be independent.
     """
-    if mode not in ("reduced", "complete", "r"):
+    if not isinstance(mode, str) or mode not in ("reduced", "complete", "r"):
         raise errors.ArgumentError(
             errors.lines(
                 f"qr: mode {errors.brief(mode)} is not one of 'reduced', 'complete', 'r'.",

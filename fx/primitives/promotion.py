@@ -10,11 +10,10 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.array import Array, as_buffer, typed
-from ..core.avals import Aval
 from ..core.dtypes import default_float
 from ..core.errstate import restore, silence
 from ..core.primitive import Primitive, bind
-from ..core.trace import Tracer, current_trace
+from ..core.trace import Literal, Tracer, current_trace
 from .families import KINDS, Elementwise
 
 _SCALARS = (bool, int, float, complex)
@@ -27,9 +26,7 @@ def is_scalar(x: Any) -> bool:
 
 def as_operand(x: Any) -> Any:
     """Something a primitive takes: tracers and arrays as they are, anything else converted or refused."""
-    if isinstance(x, Array) or isinstance(getattr(x, "aval", None), Aval):
-        return x
-    return as_buffer(x)
+    return x if isinstance(x, (Array, Literal)) else as_buffer(x)
 
 
 def dtype_and_weak(x: Any) -> tuple[Any, bool]:

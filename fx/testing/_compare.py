@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.array import aval_of
+from ..core.array import as_buffer, aval_of
 from ..core.avals import Aval, dtype_name
+from ..core.devices import backend_of
 from ..core.dtypes import canonical
 
 _TOLERANCE = {
@@ -116,7 +117,8 @@ def _describe(aval: Aval, a: Any, b: Any, error: Any, wrong: Any, rtol: float, a
 
 def host(x: Any) -> Any:
     """The values as float64 or complex128 on the host."""
-    values = np.asarray(x)
+    buffer = as_buffer(x)
+    values = np.asarray(backend_of(buffer).to_host(buffer))
     return values.astype(np.complex128 if values.dtype.kind == "c" else np.float64)
 
 

@@ -5,9 +5,9 @@ Transformations see flat lists of leaves; user functions see the trees they expe
 
 from __future__ import annotations
 
-import functools
 import inspect
 import operator
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -71,7 +71,7 @@ def _position(fun: Any, n: Any, count: int) -> int:
     if not is_index(n) or not -count <= n < count:
         raise ArgumentError(
             lines(
-                f"argnums={n} does not name an argument of {name_of(fun)}, called with {count} positional argument(s).",
+                f"argnums={brief(n)} does not name an argument of {name_of(fun)}, called with {count} positional argument(s).",
                 "argnums count positional arguments from 0; use argnames for keyword arguments.",
             )
         )
@@ -128,24 +128,26 @@ def name_of(fun: Any) -> str:
     return getattr(fun, "__qualname__", None) or getattr(fun, "__name__", None) or type(fun).__name__
 
 
-@functools.lru_cache(4096)
-def _parameter_names(fun: Any) -> list[str]:
-    try:
-        return [
-            p.name
-            for p in inspect.signature(fun).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-    except (TypeError, ValueError):
-        return []
+_known_names: weakref.WeakKeyDictionary[Any, list[str]] = weakref.WeakKeyDictionary()
 
 
 def parameter_names(fun: Any) -> list[str]:
-    """Names of the positional parameters of a function, as far as they can be known."""
+    """Names of the positional parameters of a function, as far as they can be known; holds no function alive."""
     try:
-        return _parameter_names(fun)
-    except TypeError:
+        found = _known_names.get(fun)
+        if found is None:
+            found = _known_names[fun] = _positional_names(fun)
+        return found
+    except TypeError:  # not hashable, or not weakly referable
+        return _positional_names(fun)
+
+
+def _positional_names(fun: Any) -> list[str]:
+    try:
+        kinds = inspect.signature(fun).parameters.values()
+    except (TypeError, ValueError):
         return []
+    return [p.name for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def argument_name(fun: Any, position: int) -> str:

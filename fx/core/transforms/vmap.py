@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import given, tree
+from .. import given, static, tree
 from ..array import aval_of
 from ..avals import Aval
 from ..boundary import boundary
@@ -52,6 +52,7 @@ def vmap(
     Array([0, 2, 4], int64)
     """
     require_callable(fun, "vmap")
+    static.key(axis_name, "vmap: axis_name")
     if chunk is not None and (not isinstance(chunk, int) or chunk < 1):
         raise ArgumentError(f"vmap(chunk={brief(chunk)}): a positive number of rows per chunk is needed.")
     if chunk is not None and axis_name is not None:
