@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import lax as lax, numpy as numpy, primitives as _primitives, tree as tree
+from . import lax as lax, numpy as numpy, tree as tree
 from ._callbacks import (
     checkpoint_name as checkpoint_name,
     optimization_barrier as optimization_barrier,

@@ -94,7 +94,9 @@ def platform(name: str) -> Backend:
         raise DeviceError(f"A device platform is a string such as 'cpu' or 'gpu'; got {brief(name)}.")
     if name not in _backends:
         if name not in _OPTIONAL:
-            raise DeviceError(lines(f"There is no device platform {brief(name)}.", "fx knows 'cpu' and 'gpu'."))
+            raise DeviceError(
+                lines(f"There is no device platform {brief(name)}.", "fx knows 'cpu' and 'gpu'.")
+            )
         importlib.import_module(_OPTIONAL[name])
     return _backends[name]
 
@@ -105,10 +107,14 @@ def device(spec: Any) -> Device:
         name, index = spec.platform, spec.index
     else:
         if not isinstance(spec, str):
-            raise DeviceError(lines(f"{brief(spec)} does not name a device.", "Write 'cpu', 'gpu' or 'gpu:1'."))
+            raise DeviceError(
+                lines(f"{brief(spec)} does not name a device.", "Write 'cpu', 'gpu' or 'gpu:1'.")
+            )
         name, _, number = spec.partition(":")
         if number and not number.isdecimal():
-            raise DeviceError(lines(f"{brief(spec)} does not name a device.", "Write 'cpu', 'gpu' or 'gpu:1'."))
+            raise DeviceError(
+                lines(f"{brief(spec)} does not name a device.", "Write 'cpu', 'gpu' or 'gpu:1'.")
+            )
         index = int(number or 0)
     wanted = Device(name, index)
     present = platform(name).devices()

@@ -13,7 +13,6 @@ from .primitive import Primitive
 from .source import Source
 from .trace import Literal, Trace, Tracer
 
-
 T = TypeVar("T")
 
 

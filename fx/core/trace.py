@@ -115,7 +115,9 @@ def clear_structures() -> None:
 _shapes: dict[Any, tuple[Aval, ...]] = {}
 
 
-def _result_avals(prim: Primitive, avals: Sequence[Aval], params: dict[str, Any], key: Any) -> tuple[Aval, ...]:
+def _result_avals(
+    prim: Primitive, avals: Sequence[Aval], params: dict[str, Any], key: Any
+) -> tuple[Aval, ...]:
     """What the shape rule says; remembered, except for primitives that hold Programs."""
     place = (prim, key, *avals)
     known = None if prim.calls else _shapes.get(place)
@@ -260,7 +262,9 @@ class Trace:
         if node is None:
             if source is None:
                 source = Source(frame.f_code, frame.f_lasti, self.scope)
-            node = self.node.children.setdefault(step, self._step(prim, operands, params or {}, key, refs, source))
+            node = self.node.children.setdefault(
+                step, self._step(prim, operands, params or {}, key, refs, source)
+            )
             _node_count[0] += 1
             if _node_count[0] > _NODE_LIMIT:
                 clear_structures()
@@ -610,7 +614,9 @@ def eager_buffers(prim: Primitive, buffers: Sequence[Any], params: dict[str, Any
         raise _out_of_memory(prim, buffers, params) from e
 
 
-def _out_of_memory(prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]) -> errors.OutOfMemoryError:
+def _out_of_memory(
+    prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]
+) -> errors.OutOfMemoryError:
     avals = [aval_of(b) for b in buffers]
     made = _result_avals(prim, avals, params, params_key(params))
     return errors.OutOfMemoryError(

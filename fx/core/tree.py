@@ -57,7 +57,9 @@ class TreeDef:
             try:
                 leaves = list(leaves)
             except TypeError:
-                raise TreeError(f"unflatten: leaves are a list or another iterable; got {brief(leaves)}") from None
+                raise TreeError(
+                    f"unflatten: leaves are a list or another iterable; got {brief(leaves)}"
+                ) from None
         if len(leaves) != self._num_leaves:
             raise TreeError(
                 lines(

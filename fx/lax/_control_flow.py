@@ -12,9 +12,8 @@ from ..core.array import Array, as_buffer, aval_of
 from ..core.avals import Aval
 from ..core.boundary import boundary
 from ..core.errors import ArgumentError, DTypeError, ShapeError, TreeError, brief, lines
-from ..core.primitive import bind
 from ..core.source import describe
-from ..core.trace import Tracer, current_trace
+from ..core.trace import Tracer, bind, current_trace
 from ..core.transforms.arguments import is_array, name_of
 from ..core.transforms.inner import Inner, arrange, convert_outputs
 from ..core.transforms.vmap import vmap

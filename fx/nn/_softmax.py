@@ -120,7 +120,9 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> f
         )
     rank = x.ndim + 1
     if not isinstance(axis, int) or not isinstance(num_classes, (int, np.integer)):
-        raise fx.ArgumentError(f"one_hot: num_classes and axis are integers; got {brief(num_classes)} and {brief(axis)}.")
+        raise fx.ArgumentError(
+            f"one_hot: num_classes and axis are integers; got {brief(num_classes)} and {brief(axis)}."
+        )
     if not -rank <= axis < rank:
         raise fx.ShapeError(
             f"one_hot: x of shape {x.shape} can have a new axis from {-rank} to {rank - 1}; got {axis}."

@@ -259,7 +259,9 @@ class orthogonal:
     def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
         shape = _shape(shape, "orthogonal")
         if not -len(shape) <= self.column_axis < len(shape) and len(shape) >= 2:
-            raise fx.ShapeError(f"orthogonal: column_axis={self.column_axis} is no axis of the shape {shape}.")
+            raise fx.ShapeError(
+                f"orthogonal: column_axis={self.column_axis} is no axis of the shape {shape}."
+            )
         if len(shape) < 2:
             raise fx.ShapeError(f"orthogonal needs a shape of at least two axes; got {shape}.")
         columns = shape[self.column_axis]

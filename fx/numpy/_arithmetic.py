@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.array import Array, concrete
-from ..core.primitive import bind
+from ..core.trace import bind
 from ..primitives import elementwise as el
 from ..primitives.promotion import binary_function, is_scalar, promote, unary_function
 from ._arguments import inexact_operand, operand, owned, refuse_complex

@@ -33,6 +33,7 @@ class AtIndexer:
     """What `x.at` is: waits for an index."""
 
     __slots__ = ("x",)
+    __iter__ = None  # with __getitem__ alone Python would iterate for ever
 
     def __init__(self, x: Array):
         self.x = x

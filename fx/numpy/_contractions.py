@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core import errors
 from ..core.array import Array
-from ..core.primitive import bind
+from ..core.trace import bind
 from ..primitives import elementwise as el
 from ..primitives.contraction import contract, contract_p
 from ..primitives.promotion import promote

@@ -37,7 +37,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     if length is None:
         known = host_values(x, "bincount without length=")
         length = int(known.max(initial=-1)) + 1
-        length = length if length > minlength else static_int(minlength, "bincount: minlength")
+        length = builtins.max(length, static_int(minlength, "bincount: minlength"))
     weights = None if weights is None else inexact_operand(weights, "bincount: weights")
     return _counts(x, static_int(length, "bincount: length"), weights, "bincount")
 

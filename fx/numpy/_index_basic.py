@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import bind, params_key
-from ..core.trace import current_trace
+from ..core.primitive import params_key
+from ..core.trace import bind, current_trace
 from ..primitives import elementwise as el
 from ..primitives.indexing import dynamic_update_slice, scatter
 from ..primitives.shape import iota, reshape, reshape_p, reverse, slice_axis, slice_p

@@ -99,6 +99,8 @@ def _per_axis(value: Any, rank: int, name: str) -> list[tuple[Any, Any]]:
         return pairs
     if isinstance(value, Array) or not isinstance(value, (Sequence, np.ndarray)):
         return [(value, value)] * rank
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return [(value, value)] * rank
     items = [tuple(v) if isinstance(v, (Sequence, np.ndarray)) else v for v in value]
     if items and all(isinstance(v, tuple) for v in items):
         items = [v * 2 if len(v) == 1 else v for v in items]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import devices, dtypes, errors
+from ..core import devices, dtypes, errors, static
 from ..core.array import Array, concrete
 from ..core.trace import as_host
 from ..primitives import elementwise as el, shape as sh, sorting as so
@@ -112,12 +112,11 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise") -> Array
 
 def into_bounds(index: Array, size: int, mode: str, name: str) -> Array:
     """Indices made to fit: wrapped, clipped, or refused where they are known."""
+    static.choice(mode, ("raise", "wrap", "clip"), f"{name}: mode")
     if mode == "wrap":
         return index % size
     if mode == "clip":
         return el.minimum(el.maximum(index, index.dtype.type(0)), index.dtype.type(size - 1))
-    if mode != "raise":
-        raise errors.ArgumentError(f"{name}: mode is 'raise', 'wrap' or 'clip'; got {errors.brief(mode)}.")
     _check_places(index, size, name)
     return index
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core import dtypes, errors, static
 from ..core.array import Array
-from ..core.primitive import bind
+from ..core.trace import bind
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.promotion import promote
 from ._arguments import one_axis, operand, operands, sequence, static_int

@@ -45,7 +45,7 @@ def getitem(x: Any, index: Any, mode: str | None = None, fill_value: Any = None)
             if type(x) is Array and type(x.buffer) is np.ndarray:
                 try:  # NumPy reads as it always does; what it refuses is explained below
                     return Array(x.buffer[index if type(index) in _PLAIN else _host(index)], x.weak)
-                except (IndexError, TypeError, ValueError):
+                except (IndexError, TypeError, ValueError, OverflowError):
                     pass
         else:
             basic = basic_index(x.shape, index)
@@ -98,7 +98,7 @@ def take(
         x, axis = reshape(x, (x.size,)), 0
     axis = one_axis(axis, x.ndim, "take")
     indices = _integers(indices, "take")
-    if mode == "clip":
+    if checked_mode(mode) == "clip":
         indices = _without_negative(indices)
     return getitem(x, (*[slice(None)] * axis, indices), mode, fill_value)
 

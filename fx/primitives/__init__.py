@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
-from ..core import given, trace as _trace  # trace comes first: it puts `bind` where primitives import it from
+from ..core import given
 from . import elementwise, promotion, reductions, shape
 
 
@@ -25,7 +26,7 @@ def _join(vectors: Any) -> Any:
 
 def _split(vector: Any, sizes: Any) -> Any:
     stops = np.cumsum([0, *sizes])
-    return [shape.slice_axis(vector, int(a), int(b), 0) for a, b in zip(stops, stops[1:], strict=False)]
+    return [shape.slice_axis(vector, int(a), int(b), 0) for a, b in itertools.pairwise(stops)]
 
 
 given.provide(

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.avals import Aval
-from ..core.primitive import Primitive, Sample, Unknown, Zero, bind
+from ..core.primitive import Primitive, Sample, Unknown, Zero
+from ..core.trace import bind
 from .families import same_dtype
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.avals import Aval
-from ..core.primitive import Primitive, Sample, Unknown, Zero, bind
+from ..core.primitive import Primitive, Sample, Unknown, Zero
+from ..core.trace import bind
 from .families import accept, same_dtype, to_front
 from .im2col import convolve
 from .shape import full, reshape, reverse, transpose

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.avals import Aval
-from ..core.primitive import Primitive, Sample, absent, bind
+from ..core.primitive import Primitive, Sample, absent
+from ..core.trace import bind
 from .elementwise import convert, logaddexp, maximum, minimum, mul
 from .families import Elementwise, accept
 from .shape import concatenate, reshape, reverse as flip, slice_axis

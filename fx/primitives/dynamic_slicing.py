@@ -9,7 +9,8 @@ import numpy as np
 
 from ..core import errors
 from ..core.avals import Aval
-from ..core.primitive import Primitive, Sample, Unknown, Zero, bind
+from ..core.primitive import Primitive, Sample, Unknown, Zero
+from ..core.trace import bind
 from .elementwise import convert, lt, maximum, minimum, select
 from .families import accept, to_front
 from .gather_scatter import batch_index, gather, scatter

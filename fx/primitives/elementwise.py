@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.avals import Aval, is_inexact
-from ..core.primitive import Primitive, Sample, Unknown, Zero, absent, bind
+from ..core.primitive import Primitive, Sample, Unknown, Zero, absent
+from ..core.trace import bind
 from .families import accept, align, binary, broadcast_shapes, collapse, comparison, expand, unary, zero_of
 
 _FLAT = None
@@ -254,7 +255,7 @@ def _positive(rng: Any) -> list[Sample]:
 def _quotients(rng: Any) -> list[Sample]:
     """Dividends of both signs, divisors of both signs not near zero."""
     shapes = (((3, 4), (3, 4)), ((), ()), ((3, 4), (4,)), ((1, 4), (3, 1)), ((0, 2), (2,)))
-    divisor = lambda shape: rng.uniform(1, 3, shape) * rng.choice([-1.0, 1.0], shape)  # noqa: E731
+    divisor = lambda shape: rng.uniform(1, 3, shape) * rng.choice([-1.0, 1.0], shape)
     return [Sample((5 * rng.normal(size=a), np.asarray(divisor(b)))) for a, b in shapes]
 
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from ..core import errors
 from ..core.avals import Aval, is_inexact
-from ..core.primitive import Primitive, Sample, Unknown, Zero, bind
+from ..core.primitive import Primitive, Sample, Unknown, Zero
+from ..core.trace import bind
 from .elementwise import convert, eq, select
 from .families import accept, align, broadcast_shapes, to_front
 from .rows import as_int64, flatten, positions, refuse_outside, scatter_device, scatter_numpy

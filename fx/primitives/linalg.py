@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.avals import Aval
-from ..core.primitive import Primitive, Sample, Unknown, Zero, absent, bind
+from ..core.primitive import Primitive, Sample, Unknown, Zero, absent
+from ..core.trace import bind
 from . import _lapack
 from ._lapack import attempt
 from ._matrices import (

@@ -12,8 +12,8 @@ from ..core import dtypes
 from ..core.array import Array, as_buffer, typed
 from ..core.dtypes import default_float
 from ..core.errstate import restore, silence
-from ..core.primitive import Primitive, bind
-from ..core.trace import Literal, Tracer, current_trace
+from ..core.primitive import Primitive
+from ..core.trace import Literal, Tracer, bind, current_trace
 from .families import KINDS, Elementwise
 
 _SCALARS = (bool, int, float, complex)
@@ -127,15 +127,15 @@ def binary_function(
                     and a.dtype is b.dtype
                     and not x.weak
                     and not y.weak
+                    and a.dtype.kind in kinds
                 ):
-                    if a.dtype.kind in kinds:
-                        token = silence()
-                        try:
-                            return Array(ufunc(a, b))
-                        except ValueError:
-                            pass  # shapes do not fit: the shape rule says so below
-                        finally:
-                            restore(token)
+                    token = silence()
+                    try:
+                        return Array(ufunc(a, b))
+                    except ValueError:
+                        pass  # shapes do not fit: the shape rule says so below
+                    finally:
+                        restore(token)
         elif type(x) is Tracer:
             dtype = x.aval.dtype
             if type(y) is Tracer:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.avals import Aval
-from ..core.primitive import Primitive, Sample, absent, bind
+from ..core.primitive import Primitive, Sample, absent
+from ..core.trace import bind
 from .elementwise import convert, eq
 from .families import accept, zero_of
 from .shape import broadcast_p, full, reshape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 
 from ..core import errors
 from ..core.avals import DYNAMIC, Aval
-from ..core.primitive import Primitive, Sample, Unknown, Zero, absent, bind
+from ..core.primitive import Primitive, Sample, Unknown, Zero, absent
+from ..core.trace import bind
 from .families import to_front, zero_of
 
 
@@ -145,7 +147,7 @@ class Broadcast(Structural):
         grown = [a for i, a in enumerate(axes) if x.aval.shape[i] == 1 and shape[a] != 1]
         new = [a for a in range(len(shape)) if a not in axes]
         summed = reduce_sum(ct, axes=tuple(sorted(grown + new))) if grown or new else ct
-        if any(a > b for a, b in zip(axes, axes[1:], strict=False)):
+        if any(a > b for a, b in itertools.pairwise(axes)):
             raise errors.ShapeError("broadcast axes must increase")
         return [reshape(summed, x.aval.shape)]
 

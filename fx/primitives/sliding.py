@@ -92,7 +92,9 @@ def per_axis(what: str, value: Any, rank: int) -> tuple[int, ...]:
     try:
         found = tuple(operator.index(v) for v in value)
     except TypeError as e:
-        raise errors.ArgumentError(f"{what} must be a sequence of {rank} ints; got {errors.brief(value)}.") from e
+        raise errors.ArgumentError(
+            f"{what} must be a sequence of {rank} ints; got {errors.brief(value)}."
+        ) from e
     check_axes(what, found, rank)
     return found
 
@@ -129,7 +131,7 @@ def _named_padding(what: str, name: str, sizes: Any, windows: Any, strides: Any)
         return ((0, 0),) * len(sizes)
     if name not in ("SAME", "SAME_LOWER"):
         raise errors.ArgumentError(
-            f"{what}: padding {errors.brief(name)} is unknown; write 'VALID', 'SAME', 'SAME_LOWER' or (low, high) pairs."
+            f"{what}: padding {errors.brief(name)} is unknown; write 'VALID', 'SAME', 'SAME_LOWER' or pairs."
         )
     totals = [max((-(-n // s) - 1) * s + w - n, 0) for n, w, s in zip(sizes, windows, strides, strict=True)]
     small = [(t // 2, t - t // 2) for t in totals]

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..core import dtypes, errors, static
 from ..core.avals import Aval
-from ..core.primitive import Primitive, Sample, Zero, absent, bind
+from ..core.primitive import Primitive, Sample, Zero, absent
+from ..core.trace import bind
 from .families import accept, same_dtype, to_front, zero_of
 from .shape import iota, move_axis, reverse, slice_axis
 

@@ -21,7 +21,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.avals import Aval
-from ..core.primitive import Sample, Zero, absent, bind
+from ..core.primitive import Sample, Zero, absent
+from ..core.trace import bind
 from ._lapack import attempt, phases
 from ._matrices import (
     MatrixPrimitive,

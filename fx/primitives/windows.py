@@ -14,7 +14,8 @@ import numpy as np
 
 from ..core import dtypes, errors
 from ..core.avals import Aval
-from ..core.primitive import Primitive, Sample, Zero, absent, bind
+from ..core.primitive import Primitive, Sample, Zero, absent
+from ..core.trace import bind
 from .families import accept, same_dtype, to_front, zero_of
 from .shape import concatenate, full, move_axis, pad, reshape, slice_axis, transpose
 from .sliding import dilated, meetings, padding_pairs, per_axis, transposed_padding, windowed_shape

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, static
 from ..primitives.elementwise import (
     abs_,
     add,
@@ -260,8 +260,4 @@ def two_rows(x: Any) -> tuple[Any, Any]:
 
 def check_mode(name: str, mode: str | None) -> str:
     """How many bits a draw takes: "low" or "high"; None means "low"."""
-    if mode not in (None, "low", "high"):
-        raise errors.ArgumentError(
-            errors.lines(f"{name}: mode={errors.brief(mode)} is not accepted.", "Choose 'low' or 'high'.")
-        )
-    return mode or "low"
+    return "low" if mode is None else static.choice(mode, ("low", "high"), f"{name}: mode")

@@ -331,3 +331,17 @@ ERRORS = {
 @pytest.mark.parametrize("error, call, facts", ERRORS.values(), ids=ERRORS.keys())
 def test_errors_say(error, call, facts):
     says(error, call, *facts)
+
+
+def test_a_branch_that_no_element_takes_cannot_poison_a_gradient():
+    f = lambda x: fx.lax.cond(x > 0, fnp.log, lambda a: a * 3.0, x)
+    x = np.array([0.0, 1.0, 2.0, -1.0])
+    expected = np.array([3.0, 1.0, 0.5, 3.0])
+    np.testing.assert_allclose(fx.grad(lambda x: fx.vmap(f)(x).sum())(x), expected)
+    np.testing.assert_allclose(fx.vmap(fx.grad(f))(x), expected)
+    np.testing.assert_allclose(fx.grad(lambda x: fx.vmap(f)(x).sum())(-x * x), [3.0, 3.0, 3.0, 3.0])
+
+
+def test_elements_meet_with_their_own_values_in_a_branch():
+    f = lambda x: fx.lax.cond(x > 0, lambda x: fx.lax.psum(x, "i"), lambda x: x, x)
+    np.testing.assert_allclose(fx.vmap(f, axis_name="i")(np.array([-1.0, 2.0, 3.0])), [-1.0, 4.0, 4.0])

@@ -71,7 +71,8 @@ def _position(fun: Any, n: Any, count: int) -> int:
     if not is_index(n) or not -count <= n < count:
         raise ArgumentError(
             lines(
-                f"argnums={brief(n)} does not name an argument of {name_of(fun)}, called with {count} positional argument(s).",
+                f"argnums={brief(n)} does not name an argument of {name_of(fun)}, which was called with {count} "
+                "positional argument(s).",
                 "argnums count positional arguments from 0; use argnames for keyword arguments.",
             )
         )

@@ -122,7 +122,7 @@ class _Mapped:
     def _size(self) -> int:
         sizes = {i: aval_of(self.leaves[i]).shape[a] for i, a in enumerate(self.axes) if a is not None}
         if self.axis_size is not None:
-            sizes[-1] = self.axis_size
+            (sizes[-1],) = static.sizes((self.axis_size,), f"vmap of {name_of(self.fun)}: axis_size")
         if not sizes:
             raise ArgumentError(
                 lines(
