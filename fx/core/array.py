@@ -5,7 +5,8 @@ Operators and methods are the functions of `fx.numpy`; the namespace hands them 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -142,13 +143,17 @@ class Array:
         return read_only(np.asarray(host))
 
     def __dlpack__(self, **options: Any) -> Any:
-        buffer = np.asarray(concrete(self, "DLPack export"))
+        buffer = concrete(self, "DLPack export")
+        if not isinstance(buffer, (np.ndarray, np.generic)):
+            return buffer.__dlpack__(**options)
+        buffer = np.asarray(buffer)
         if "max_version" not in options or options["max_version"] is None:
             return np.array(buffer).__dlpack__(**options)  # old consumers cannot see read-only: give a copy
         return buffer.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return concrete(self, "DLPack export").__dlpack_device__()  # type: ignore[no-any-return]
+        buffer = concrete(self, "DLPack export")
+        return (np.asarray(buffer) if isinstance(buffer, np.generic) else buffer).__dlpack_device__()  # type: ignore[no-any-return]
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return _namespace[0]
@@ -303,6 +308,16 @@ def as_buffer(x: Any, what: str = "an array") -> Any:
             "fx takes arrays (fx, NumPy, CuPy, DLPack) and Python scalars; convert lists with fx.numpy.asarray(x).",
         )
     )
+
+
+@contextmanager
+def room_for(shape: tuple[int, ...], dtype: Any, what: str) -> Iterator[None]:
+    """Around host arrays that no primitive makes: absurd sizes are refused, missing memory is named."""
+    aval = Aval(shape, np.dtype(dtype))
+    try:
+        yield
+    except MemoryError as e:
+        raise errors.OutOfMemoryError(f"{what}: not enough memory for {aval}.") from e
 
 
 def _plain(x: Any) -> Any:

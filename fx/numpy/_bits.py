@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import promote
@@ -66,7 +66,6 @@ def _along(x: Array, axis: int | None, name: str) -> tuple[Array, int]:
 
 
 def _shifts(bitorder: str, name: str) -> Array:
-    if bitorder not in ("big", "little"):
-        raise errors.ArgumentError(f"{name}: bitorder is 'big' or 'little'; got {errors.brief(bitorder)}.")
+    static.choice(bitorder, ("big", "little"), f"{name}: bitorder")
     line = sh.iota((8,), 0, dtypes.uint8)
     return line if bitorder == "little" else sh.reverse(line, axes=(0,))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import errors
+from ..core import errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.convolution import conv_general
@@ -109,8 +109,7 @@ def _slide(a: Array, v: Array, mode: str, name: str) -> Array:
     """v moved along the longer a."""
     m = v.size
     margins = {"full": (m - 1, m - 1), "same": (m // 2, m - 1 - m // 2), "valid": (0, 0)}
-    if mode not in margins:
-        raise errors.ArgumentError(f"{name}: mode is 'full', 'same' or 'valid'; got {errors.brief(mode)}.")
+    static.choice(mode, tuple(margins), f"{name}: mode")
     low, high = margins[mode]
     y = conv_general(sh.reshape(a, (1, 1, a.size)), sh.reshape(v, (1, 1, m)), padding=[(low, high)])
     return sh.reshape(y, (y.size,))

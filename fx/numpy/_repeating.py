@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes, errors, static
-from ..core.array import Array, concrete
+from ..core.array import Array, concrete, room_for
 from ..core.trace import as_host
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.sorting import searchsorted
@@ -48,17 +48,19 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, total_repeat_length
         raise errors.ShapeError(f"repeat: counts {counts.aval} do not fit axis {axis} of {x.aval}.")
     known = _known(counts)
     if total_repeat_length is not None:
-        total_repeat_length = static.integer(total_repeat_length, "repeat: total_repeat_length")
+        (total_repeat_length,) = static.sizes((total_repeat_length,), "repeat: total_repeat_length")
     if known is None:
         return _repeated_to_length(x, counts, axis, total_repeat_length)
     if (known < 0).any():
         raise errors.ArgumentError(f"repeat: counts must not be negative; got {known}.")
     if known.size == 1 and total_repeat_length is None:
         return _evenly_repeated(x, int(known.reshape(())), axis)
-    places = np.repeat(np.arange(x.shape[axis]), known)
-    if total_repeat_length is not None:
-        filling = np.full(max(total_repeat_length - places.size, 0), x.shape[axis] - 1)
-        places = np.concatenate([places, filling])[:total_repeat_length]
+    length = total_repeat_length or int(known.sum() * (x.shape[axis] if known.size == 1 else 1))
+    with room_for((length,), "int64", "repeat"):
+        places = np.repeat(np.arange(x.shape[axis]), known)
+        if total_repeat_length is not None:
+            filling = np.full(max(total_repeat_length - places.size, 0), x.shape[axis] - 1)
+            places = np.concatenate([places, filling])[:total_repeat_length]
     return take(x, places, axis=axis)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -343,14 +344,23 @@ erf_inv = _special(
     "erf_inv", "erfinv", lambda x, y, dx: dx * (exp(y * y) * x.dtype.type(1 / _TWO_OVER_ROOT_PI)), _inside
 )
 lgamma = _special("lgamma", "gammaln", lambda x, y, dx: dx * digamma(x), _positive)
-digamma = _special("digamma", "digamma", lambda x, y, dx: dx * trigamma(x), _positive)
-trigamma = unary(
-    "trigamma",
-    impl=lambda xp, x: special(xp, "zeta")(x.dtype.type(2), x).astype(x.dtype),
-    jvp=absent("polygamma of order 2 is not a primitive yet"),
+digamma = _special("digamma", "digamma", lambda x, y, dx: dx * polygamma(x, n=1), _positive)
+
+
+def _polygamma(xp: Any, x: Any, *, n: int) -> Any:
+    """(-1)**(n + 1) n! zeta(n + 1, x), for x > 0 (DLMF 5.15.1)."""
+    wide = x.astype(np.float32) if dtypes.is_low_precision(x.dtype) else x
+    sign = wide.dtype.type((-1) ** (n + 1) * math.factorial(n))
+    return (sign * special(xp, "zeta")(wide.dtype.type(n + 1), wide)).astype(x.dtype)
+
+
+polygamma = unary(
+    "polygamma",
+    impl=_polygamma,
+    jvp=lambda x, y, dx, n: dx * polygamma(x, n=n + 1),
     kinds="floating",
-    samples=_positive,
-    oracle=lambda x: special(np, "polygamma")(1, x),
+    samples=lambda rng: [Sample((rng.uniform(0.5, 4, (3, 4)),), {"n": n}) for n in (1, 2, 4)],
+    oracle=lambda x, n: special(np, "polygamma")(n, x),
     cost=30,
 )
 

@@ -119,15 +119,12 @@ def binary_function(
     def function(x: Any, y: Any, /) -> Any:
         trace = current_trace()
         if trace is None:
-            if ufunc is not None and type(x) is Array and type(y) is Array:
-                a, b = x.buffer, y.buffer
-                if (
-                    type(a) is ndarray
-                    and type(b) is ndarray
-                    and a.dtype is b.dtype
-                    and not x.weak
-                    and not y.weak
-                    and a.dtype.kind in kinds
+            if ufunc is not None and type(x) is Array and not x.weak:
+                a = x.buffer
+                b = y.buffer if type(y) is Array and not y.weak else y
+                fits = type(a) is ndarray and a.dtype.kind in kinds
+                if fits and (
+                    (type(b) is float and a.dtype.kind == "f") or (type(b) is ndarray and a.dtype is b.dtype)
                 ):
                     token = silence()
                     try:

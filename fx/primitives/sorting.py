@@ -84,7 +84,15 @@ def _ordered(x: Any, axis: int, descending: bool, dtype: Any) -> tuple[Any, Any]
 
 
 def _axis_of(name: str, x: Any, axis: int) -> int:
-    return static.axis(axis, len(x.shape), name)
+    rank, axis = len(x.shape), static.integer(axis, f"{name}: axis")
+    if not -rank <= axis < rank:
+        raise errors.ShapeError(
+            errors.lines(
+                f"{name}: axis {axis} is out of range for {Aval(tuple(x.shape), x.dtype)}.",
+                f"Axes run from {-rank} to {rank - 1}." if rank else "An array of shape () has no axes.",
+            )
+        )
+    return axis % rank
 
 
 class Sort(Primitive):

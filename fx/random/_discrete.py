@@ -80,8 +80,13 @@ def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = None) -
 def _bound(what: str, x: Any) -> Any:
     """A Python int where the value is one known number, else an integer array."""
     value = known(x)
+    if isinstance(value, (np.ndarray, np.generic)):
+        dtypes.canonical(value.dtype)
     if value is not None and np.shape(value) == () and not isinstance(value, (complex, np.complexfloating)):
-        return int(value)
+        try:
+            return int(value)
+        except (OverflowError, ValueError):
+            raise errors.ArgumentError(f"randint: {what} must be a finite number; got {value}.") from None
     x = as_operand(x)
     if dtypes.is_complex(x.dtype):
         raise errors.DTypeError(f"randint: {what} must be real; got {describe(x)}.")

@@ -125,6 +125,8 @@ ARGUMENT = {
     "nanargmax": (lambda: fnp.nanargmax(np.array([np.nan])), ["NaN"]),
     "reshape order": (lambda: fnp.reshape(X, 12, order="K"), ["'K'"]),
     "insert": (lambda: fnp.insert(X, 1.5, 0.0), ["1.5"]),
+    "r_ with a string": (lambda: fnp.r_["0,2", X[0]], ["r_", "concatenate"]),
+    "mgrid without stop": (lambda: fnp.mgrid[0:], ["mgrid[0:2"]),
 }
 
 BOUNDS = {

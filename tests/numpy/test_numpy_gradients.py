@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy_cases import A, V, call, inputs, results
-from test_numpy_namespace import NAMES, TABLE, function_of, like_numpy  # noqa: F401
+from test_numpy_namespace import INDEXED, NAMES, TABLE, function_of, like_numpy  # noqa: F401
 
 import fx
 import fx.numpy as fnp
@@ -82,6 +82,8 @@ def gradient_by_jax(name, case, leaves):
 
 def jax_function(name):
     function = getattr(jnp, name)
+    if name in INDEXED:
+        return lambda key: function[key]
     return functools.partial(function, inplace=False) if name == "fill_diagonal" else function
 
 

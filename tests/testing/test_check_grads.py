@@ -235,5 +235,5 @@ def test_tolerances_step_and_key_are_used():
         check_grads(slightly_wrong, (X,), order=1)
     with pytest.raises(AssertionError):
         check_grads(lambda x: x**3, (X,), order=1, eps=0.5)
-    for key in (7, np.array([1, 2], np.uint32)):
+    for key in (7, np.array([1, 2], np.uint32), fx.random.key(3)):
         check_grads(fnp.sin, (X,), key=key)

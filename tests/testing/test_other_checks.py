@@ -197,6 +197,15 @@ def test_close_trees_pass():
     assert_close(1 + 2j, np.complex64(1 + 2j))
 
 
+def test_arrays_of_other_libraries_are_compared():
+    torch = pytest.importorskip("torch")
+    jnp = pytest.importorskip("jax.numpy")
+    weights = torch.ones(3, requires_grad=True)
+    assert_close({"a": weights, "b": jnp.ones(3)}, {"a": np.ones(3), "b": fnp.ones(3)})
+    with pytest.raises(AssertionError, match="3 of 3 elements"):
+        assert_close(weights, jnp.zeros(3))
+
+
 @pytest.mark.parametrize(
     "actual, expected, message",
     [

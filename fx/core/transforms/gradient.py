@@ -62,7 +62,7 @@ def grad(
 
     >>> import fx
     >>> fx.grad(lambda x: x**3)(2.0)
-    Array(12., float32, weak)
+    Array(12., float32)
     """
     value_and = value_and_grad(fun, argnums, has_aux, holomorphic, allow_int, argnames=argnames)
 
