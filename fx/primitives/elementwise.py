@@ -269,7 +269,7 @@ acos = unary(
 atan = unary("atan", ufunc="arctan", jvp=lambda x, y, dx: dx / (x * x + x.dtype.type(1)), cost=12)
 sinh = unary("sinh", ufunc="sinh", jvp=lambda x, y, dx: dx * cosh(x), cost=12)
 cosh = unary("cosh", ufunc="cosh", jvp=lambda x, y, dx: dx * sinh(x), cost=12)
-tanh = unary("tanh", ufunc="tanh", jvp=lambda x, y, dx: dx * (y.dtype.type(1) - y * y), cost=12)
+tanh = unary("tanh", ufunc="tanh", jvp=lambda x, y, dx: dx * _one_minus_square(y), cost=12)
 asinh = unary("asinh", ufunc="arcsinh", jvp=lambda x, y, dx: dx * rsqrt(x * x + x.dtype.type(1)), cost=12)
 acosh = unary(
     "acosh",
