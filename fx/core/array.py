@@ -153,7 +153,7 @@ class Array:
 
     def __dlpack_device__(self) -> tuple[int, int]:
         buffer = concrete(self, "DLPack export")
-        return (np.asarray(buffer) if isinstance(buffer, np.generic) else buffer).__dlpack_device__()  # type: ignore[no-any-return]
+        return (np.asarray(buffer) if isinstance(buffer, np.generic) else buffer).__dlpack_device__()
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return _namespace[0]

@@ -76,8 +76,9 @@ def function(value: Any, what: str) -> Any:
 def choice(value: Any, choices: Sequence[str], what: str) -> str:
     """One of a few strings."""
     if not isinstance(value, str) or value not in choices:
-        known = ", ".join(map(repr, choices))
-        raise ArgumentError(lines(f"{what}={brief(value)} is not accepted.", f"Choose one of {known}."))
+        *others, last = map(repr, choices)
+        known = f"{', '.join(others)} or {last}"
+        raise ArgumentError(lines(f"{what}={brief(value)} is not accepted.", f"Choose {known}."))
     return value
 
 

@@ -64,9 +64,11 @@ def _static_power(x: Any, n: Any) -> Array:
     """x ** n for a Python number n that is whole."""
     x = x if is_scalar(x) else operand(x, "power")
     if is_scalar(x) or x.dtype.kind == "b" or (type(n) is float and not _is_inexact(x)):
-        n = int(n)
-        x = operand(promote(x, n)[0], "power")
-        return bind(el.integer_pow, x, n=n) if x.dtype.kind != "b" else _whole_power(x, operand(n, "power"))
+        x, exponent = promote(x, n)
+        x = operand(x, "power")
+        if x.dtype.kind == "b":
+            return _whole_power(x, operand(exponent, "power"))
+        return bind(el.integer_pow, x, n=int(n))
     return bind(el.integer_pow, x, n=int(n))
 
 

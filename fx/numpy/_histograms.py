@@ -53,8 +53,8 @@ def _counts(places: Array, length: int, weights: Any, name: str) -> Array:
                 f"{name}: weights of shape {added.shape} for values of shape {places.shape}."
             )
     outside = el.lt(places, np.int64(0))
-    places = el.select(outside, np.int64(length), places)
     zeros = sh.full((length,), 0, added.dtype)
+    places = el.select(outside, np.int64(length), places)
     return scatter(zeros, added, places, axes=(0,), at=0, op="add", mode="fill")
 
 

@@ -12,6 +12,7 @@ from ..core.trace import Tracer
 from ..primitives.elementwise import convert
 from ..primitives.promotion import cast, is_scalar
 from ..primitives.shape import broadcast_to, reshape
+from ._arguments import host_array
 
 _KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
 
@@ -19,7 +20,7 @@ _KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
 def fitting_value(value: Any, dtype: np.dtype[Any], what: str) -> Any:
     """A value in the dtype of the array it goes into; DTypeError where that would lose its kind."""
     if isinstance(value, (list, tuple)):
-        value = np.asarray(value)
+        value = host_array(value, what)
     if is_scalar(value):
         _check_kind(np.dtype(type(value)), dtype, what)
         return cast(value, dtype)
