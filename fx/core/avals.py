@@ -139,3 +139,8 @@ def is_inexact(dtype: np.dtype[Any]) -> bool:
     """Floating or complex, the ml_dtypes ones included."""
     kind = dtype.kind
     return kind == "f" or kind == "c" or (kind == "V" and dtype.names is None and dtype.itemsize <= 2)
+
+
+def size_of(aval: Aval) -> str:
+    """The bytes of an aval, for people; ? while a length is known only at run time."""
+    return "? bytes" if DYNAMIC in aval.shape else format_bytes(aval.nbytes)

@@ -14,14 +14,15 @@ import numpy as np
 
 from . import array as array_module
 from .array import Array
-from .avals import DYNAMIC, Aval
+from .avals import DYNAMIC, Aval, size_of
 from .config import settings
 from .devices import HOST, backend_of, common_backend
 from .errors import NanError, OutOfMemoryError, lines
 from .errstate import quiet
 from .program import Equation, Program, format_equation, record_program
 from .source import describe
-from .trace import Literal, current_trace, no_trace, size_of
+from .structure import Literal
+from .trace import current_trace, no_trace
 
 ONE, TWO, MANY, TUPLE = range(4)
 

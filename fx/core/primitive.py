@@ -16,7 +16,7 @@ Reverse mode is not a duty: it is jvp plus transpose. Call-like primitives overr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import errors
@@ -44,9 +44,9 @@ class Unknown:
         self.aval = aval
 
     def __getattr__(self, name: str) -> Any:
-        return self._refuse()
+        return self.refuse()
 
-    def _refuse(self, *others: Any) -> Any:
+    def refuse(self, *others: Any) -> Any:
         raise NotLinearError(
             errors.lines(
                 f"A function was transposed that is not linear: it needs the value of {self.aval}, which it should "
@@ -55,7 +55,7 @@ class Unknown:
             )
         )
 
-    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = _refuse
+    __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = refuse
 
     def __repr__(self) -> str:
         return f"Unknown({self.aval})"
@@ -182,3 +182,23 @@ bind: Callable[..., Any] = _no_trace
 def params_key(params: dict[str, Any]) -> Any:
     """A hashable form of the params of one equation."""
     return tuple(params.items()) if params else None
+
+
+_shapes: dict[Any, tuple[Aval, ...]] = {}
+
+
+def result_avals(
+    prim: Primitive, avals: Sequence[Aval], params: dict[str, Any], key: Any
+) -> tuple[Aval, ...]:
+    """What the shape rule says; remembered, except for primitives that hold Programs."""
+    place = (prim, key, *avals)
+    known = None if prim.calls else _shapes.get(place)
+    if known is not None:
+        return known
+    out = prim.shape(*avals, **params)
+    result = tuple(out) if prim.multiple else (out,)
+    if not prim.calls:
+        if len(_shapes) > 50_000:
+            _shapes.clear()
+        _shapes[place] = result
+    return result

@@ -11,7 +11,8 @@ import numpy as np
 from .avals import Aval, dtype_name
 from .primitive import Primitive
 from .source import Source
-from .trace import Literal, Trace, Tracer
+from .structure import Literal
+from .trace import Trace, Tracer
 
 T = TypeVar("T")
 

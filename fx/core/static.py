@@ -96,3 +96,12 @@ def key(value: Any, what: str) -> Any:
     except TypeError:
         raise ArgumentError(f"{what} must be hashable; got {type(value).__name__} {brief(value)}.") from None
     return value
+
+
+def is_hashable(v: Any) -> bool:
+    """Whether a value can be part of a cache key."""
+    try:
+        hash(v)
+        return True
+    except TypeError:
+        return False

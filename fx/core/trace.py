@@ -9,7 +9,7 @@ rewritten, ready-to-run Programs on it (`node.results`) and pay for rewriting on
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
@@ -18,118 +18,18 @@ import numpy as np
 
 from . import array as array_module, dtypes, errors, primitive
 from .array import Array, as_buffer, aval_of, scalar_aval, scalar_buffer, typed
-from .avals import DYNAMIC, Aval, format_bytes
-from .devices import HOST, backend_of, common_backend, is_buffer
-from .errstate import quiet
-from .primitive import Primitive, params_key
+from .avals import Aval
+from .devices import backend_of, is_buffer
+from .eager import eager, eager_buffers
+from .primitive import Primitive, params_key, result_avals
 from .source import Source, describe, here, internal_files
+from .static import is_hashable
+from .structure import Abstract, Literal, Node, remember, root
 
 _current: ContextVar[Any] = ContextVar("fx_trace", default=None)
 current_trace = _current.get
 _getframe = sys._getframe
 _internal = internal_files.__getitem__
-
-
-class Literal:
-    """A scalar constant inside a Program; interned, so equal literals are one object."""
-
-    __slots__ = ("aval", "value")
-    value: Any
-    aval: Aval
-
-    def __new__(cls, value: Any, aval: Aval) -> Literal:
-        key = (aval, np.asarray(value).tobytes())
-        found = _literals.get(key)
-        if found is None:
-            if len(_literals) > 100_000:
-                _literals.clear()
-            self = object.__new__(cls)
-            with quiet():
-                self.value, self.aval = aval.dtype.type(value), aval
-            found = _literals.setdefault(key, self)
-        return found
-
-    @property
-    def scalar(self) -> Any:
-        """The value with operators, for use in rules."""
-        return self.value
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return ()
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.aval.dtype
-
-    @property
-    def ndim(self) -> int:
-        return 0
-
-    def __repr__(self) -> str:
-        return str(self.value)
-
-
-_literals: dict[Any, Literal] = {}
-
-
-class Abstract:
-    """In a trace: the place of an input that has no value, and the reason in words."""
-
-    __slots__ = ("reason",)
-
-    def __init__(self, reason: Callable[[], str]):
-        self.reason = reason
-
-
-class Node:
-    """One step of a recorded structure: an equation by variable numbers, and what may follow it."""
-
-    __slots__ = (
-        "after", "children", "first", "inputs", "lifted", "outputs", "params", "primitive", "results", "source",
-    )  # fmt: skip
-
-    def __init__(self, after: int):
-        self.primitive: Any = None
-        self.params: dict[str, Any] = {}
-        self.inputs: tuple[Any, ...] = ()
-        self.lifted: tuple[tuple[int, Aval], ...] = ()
-        self.outputs: tuple[Aval, ...] = ()
-        self.first = self.after = after
-        self.source: Source | None = None
-        self.children: dict[Any, Node] = {}
-        self.results: dict[Any, Any] = {}
-
-
-_roots: dict[Any, Node] = {}
-_node_count = [0]
-_NODE_LIMIT = 100_000
-
-
-def clear_structures() -> None:
-    """Forget every recorded structure (memory is given back; results do not change)."""
-    _roots.clear()
-    _node_count[0] = 0
-
-
-_shapes: dict[Any, tuple[Aval, ...]] = {}
-
-
-def _result_avals(
-    prim: Primitive, avals: Sequence[Aval], params: dict[str, Any], key: Any
-) -> tuple[Aval, ...]:
-    """What the shape rule says; remembered, except for primitives that hold Programs."""
-    place = (prim, key, *avals)
-    known = None if prim.calls else _shapes.get(place)
-    if known is not None:
-        return known
-    out = prim.shape(*avals, **params)
-    result = tuple(out) if prim.multiple else (out,)
-    if not prim.calls:
-        if len(_shapes) > 50_000:
-            _shapes.clear()
-        _shapes[place] = result
-    return result
 
 
 class Tracer(Array):
@@ -237,8 +137,7 @@ class Trace:
         self.node = self._root()
 
     def _root(self) -> Node:
-        key = (self.by_value, self.avals)
-        return _roots.get(key) or _roots.setdefault(key, Node(len(self.avals)))
+        return root(self.by_value, self.avals)
 
     def inputs(self) -> list[Tracer]:
         return [Tracer(self, i, a) for i, a in enumerate(self.avals)]
@@ -262,12 +161,7 @@ class Trace:
         if node is None:
             if source is None:
                 source = Source(frame.f_code, frame.f_lasti, self.scope)
-            node = self.node.children.setdefault(
-                step, self._step(prim, operands, params or {}, key, refs, source)
-            )
-            _node_count[0] += 1
-            if _node_count[0] > _NODE_LIMIT:
-                clear_structures()
+            node = remember(self.node, step, self._step(prim, operands, params or {}, key, refs, source))
         return self._append(node, prim)
 
     def _append(self, node: Node, prim: Primitive) -> Any:
@@ -299,7 +193,7 @@ class Trace:
         node = Node(index)
         node.primitive, node.params, node.source = prim, params, source
         node.inputs, node.lifted = tuple(inputs), tuple(lifted)
-        node.outputs = _result_avals(prim, avals, params, key)
+        node.outputs = result_avals(prim, avals, params, key)
         node.after = index + len(node.outputs)
         return node
 
@@ -545,39 +439,20 @@ def bind(prim: Primitive, *operands: Any, **params: Any) -> Any:
     """Apply a primitive: record it in the current trace, or compute it now."""
     trace = _current.get()
     if trace is None:
+        for x in operands:
+            if type(x) is Tracer:
+                refuse_outside(x)
         return eager(prim, operands, params)
     try:
         return trace.record(prim, operands, params, params_key(params))
     except TypeError as e:
         if "unhashable" not in str(e):
             raise
-        bad = [k for k, v in params.items() if not _hashable(v)]
+        bad = [k for k, v in params.items() if not is_hashable(v)]
         raise errors.ArgumentError(f"{prim.name}: static parameter(s) {bad} must be hashable.") from e
 
 
 primitive.bind = bind
-
-
-def _hashable(v: Any) -> bool:
-    try:
-        hash(v)
-        return True
-    except TypeError:
-        return False
-
-
-def eager(prim: Primitive, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Compute now; the shape rule speaks if the operation fails, so that errors are fx's own."""
-    for x in operands:
-        if type(x) is Tracer:
-            refuse_outside(x)
-    avals = [aval_of(x) for x in operands]
-    out = prim.shape(*avals, **params)
-    buffers = [as_buffer(x) for x in operands]
-    values = eager_buffers(prim, buffers, params)
-    if prim.multiple:
-        return [Array(_own(v, prim, operands), a.weak) for v, a in zip(values, out, strict=True)]
-    return Array(_own(values, prim, operands), out.weak)
 
 
 def refuse_outside(x: Tracer) -> None:
@@ -590,62 +465,3 @@ def refuse_outside(x: Tracer) -> None:
             "A traced value cannot cross threads: start the thread outside, and transform inside it.",
         )
     )
-
-
-def _own(value: Any, prim: Primitive, operands: Sequence[Any]) -> Any:
-    """Results never share memory with an array that the user can still write into."""
-    if (prim.view or prim.calls) and type(value) is np.ndarray:
-        theirs = operands if prim.calls or prim.multiple else operands[:1]
-        if any(type(x) is np.ndarray and np.may_share_memory(value, x) for x in theirs):
-            return value.copy()
-    return value
-
-
-def eager_buffers(prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Run `impl` on concrete buffers, on the device where they are."""
-    backend = common_backend(buffers)
-    try:
-        with quiet():
-            if backend is HOST:
-                return prim.impl(np, *buffers, **params)
-            with backend.activate(_device_of(backend, buffers)):
-                return prim.impl(backend.xp, *[_on(backend, b) for b in buffers], **params)
-    except MemoryError as e:
-        raise _out_of_memory(prim, buffers, params) from e
-
-
-def _out_of_memory(
-    prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]
-) -> errors.OutOfMemoryError:
-    avals = [aval_of(b) for b in buffers]
-    made = _result_avals(prim, avals, params, params_key(params))
-    return errors.OutOfMemoryError(
-        errors.lines(
-            f"{prim.name}: not enough memory for a result of {', '.join(f'{a} ({size_of(a)})' for a in made)}.",
-            f"operands: {', '.join(map(str, avals))}" if avals else None,
-            "Work on parts of it: fx.vmap(f, chunk=...), fx.lax.map or a loop over slices.",
-        )
-    )
-
-
-def size_of(aval: Aval) -> str:
-    """The bytes of an aval, for people; ? while a length is known only at run time."""
-    return "? bytes" if DYNAMIC in aval.shape else format_bytes(aval.nbytes)
-
-
-def _on(backend: Any, b: Any) -> Any:
-    return backend.xp.asarray(b) if isinstance(b, (np.generic, bool, int, float, complex)) else b
-
-
-def _device_of(backend: Any, buffers: Sequence[Any]) -> Any:
-    for b in buffers:
-        if backend_of(b) is backend:
-            return backend.device(b)
-    return backend.devices()[0]
-
-
-def operand_dtype(x: Any) -> Any:
-    """dtype of an operand; None for a Python scalar, which is weak."""
-    if isinstance(x, Array) or hasattr(x, "dtype"):
-        return dtypes.canonical(x.dtype)
-    return None

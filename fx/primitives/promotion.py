@@ -12,8 +12,9 @@ from ..core import dtypes
 from ..core.array import Array, as_buffer, typed
 from ..core.dtypes import default_float
 from ..core.errstate import restore, silence
-from ..core.primitive import Primitive
-from ..core.trace import Literal, Tracer, bind, current_trace
+from ..core.primitive import Primitive, Unknown
+from ..core.structure import Literal
+from ..core.trace import Tracer, bind, current_trace
 from .families import KINDS, Elementwise
 
 _SCALARS = (bool, int, float, complex)
@@ -26,6 +27,8 @@ def is_scalar(x: Any) -> bool:
 
 def as_operand(x: Any) -> Any:
     """Something a primitive takes: tracers and arrays as they are, anything else converted or refused."""
+    if type(x) is Unknown:
+        x.refuse()
     return x if isinstance(x, (Array, Literal)) else as_buffer(x)
 
 

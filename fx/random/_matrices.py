@@ -39,7 +39,7 @@ def multivariate_normal(
         (*shape, n).
     """
     words = key_words("multivariate_normal", key)
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise errors.ArgumentError(
             errors.lines(
                 f"multivariate_normal: there is no method {errors.brief(method)}.",

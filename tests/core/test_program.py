@@ -10,7 +10,7 @@ import fx
 from fx import lax, numpy as fnp
 from fx.core.avals import Aval
 from fx.core.program import Equation, Program, ProgramError, Var, check, prune, used_inputs
-from fx.core.trace import Literal
+from fx.core.structure import Literal
 from fx.primitives.elementwise import add, mul, sin
 
 F3 = Aval((3,), np.dtype("float32"))

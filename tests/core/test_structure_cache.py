@@ -9,7 +9,7 @@ from against_jax import same
 
 import fx
 from fx import lax, numpy as fnp
-from fx.core import trace
+from fx.core import structure
 
 X = np.arange(3.0) + 1
 SCALE = 1.0
@@ -44,10 +44,10 @@ def test_exponents_and_thresholds():
 def test_structure_is_shared_between_values():
     f = lambda rate: fx.grad(lambda w: rate * fnp.sin(w))(2.0)
     f(0.1)
-    before = trace._node_count[0]
+    before = structure._node_count[0]
     for rate in np.linspace(0, 1, 20):
         f(float(rate))
-    assert trace._node_count[0] == before
+    assert structure._node_count[0] == before
 
 
 def test_globals_and_redefined_functions():

@@ -8,7 +8,7 @@ from primitive_table import PRIMITIVES, WITHOUT_SAMPLES
 
 import fx
 from fx import lax
-from fx.core import trace
+from fx.core import structure
 from fx.testing import assert_close, check_all, check_checkpoint, check_jit, check_vmap
 
 rng = np.random.default_rng(0)
@@ -135,7 +135,7 @@ def test_every_primitive_without_samples_has_a_use_here():
 
 def recorded():
     """The primitives of all structures recorded since the caches were cleared."""
-    nodes, found = list(trace._roots.values()), set()
+    nodes, found = list(structure._roots.values()), set()
     while nodes:
         node = nodes.pop()
         found.add(node.primitive)

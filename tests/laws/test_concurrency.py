@@ -10,7 +10,8 @@ import pytest
 import fx
 import fx.numpy as fnp
 from fx.core.program import program_of
-from fx.core.trace import Abstract, Trace, current_trace
+from fx.core.structure import Abstract
+from fx.core.trace import Trace, current_trace
 from fx.testing import assert_close, assert_traces
 
 X = np.linspace(0.1, 1.0, 7)

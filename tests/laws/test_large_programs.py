@@ -7,7 +7,7 @@ import pytest
 
 import fx
 import fx.numpy as fnp
-from fx.core import trace
+from fx.core import structure
 from fx.core.program import subprograms
 from fx.testing import assert_close, check_all
 
@@ -32,9 +32,9 @@ def size(program):
 def nodes_made(run):
     """How many steps were recorded anew."""
     fx.clear_caches()
-    before = trace._node_count[0]
+    before = structure._node_count[0]
     run()
-    return trace._node_count[0] - before
+    return structure._node_count[0] - before
 
 
 # ---- sharing -----------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_the_second_call_records_nothing_new():
         g, counts = transform(f), []
         for x in (0.3, 0.4):  # from one line: the line belongs to the structure
             g(np.float64(x))
-            counts.append(trace._node_count[0])
+            counts.append(structure._node_count[0])
         assert counts[0] == counts[1]
 
 

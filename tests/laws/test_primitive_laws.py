@@ -29,7 +29,7 @@ from fx.core import devices, program as programs
 from fx.core.array import Array
 from fx.core.avals import Aval
 from fx.core.errors import RuleError
-from fx.core.trace import clear_structures
+from fx.core.structure import clear_structures
 from fx.testing import assert_close, check_checkpoint, check_grads, check_jit, check_vmap, tolerance
 from fx.testing._compare import largest
 

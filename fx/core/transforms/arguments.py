@@ -18,7 +18,8 @@ from ..array import Array, as_buffer, aval_of
 from ..avals import Aval
 from ..devices import is_buffer
 from ..errors import ArgumentError, DTypeError, brief, lines
-from ..trace import Abstract, Trace, Tracer, current_trace, refuse_outside
+from ..structure import Abstract
+from ..trace import Trace, Tracer, current_trace, refuse_outside
 
 
 class Selected:

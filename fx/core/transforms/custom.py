@@ -18,7 +18,9 @@ from ..avals import Aval
 from ..errors import ArgumentError, RuleError, ShapeError, TreeError, lines
 from ..primitive import Primitive, Zero, absent
 from ..program import Program, closed_program, record_program, subprograms
-from ..trace import Abstract, Literal, Trace, _hashable, current_trace
+from ..static import is_hashable
+from ..structure import Abstract, Literal
+from ..trace import Trace, current_trace
 from .arguments import (
     check_outputs,
     is_array,
@@ -321,7 +323,7 @@ class _CustomCall:
 
     def key(self) -> Any:
         """What tracing a rule depends on besides the rule."""
-        statics = tuple((type(s), s) if _hashable(s) else _Same(s) for s in self.statics)
+        statics = tuple((type(s), s) if is_hashable(s) else _Same(s) for s in self.statics)
         return (self.in_tree, tuple(self.avals), statics)
 
     def arguments(self, tracers: list[Any]) -> list[Any]:

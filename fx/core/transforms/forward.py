@@ -13,7 +13,8 @@ from ..avals import Aval
 from ..config import settings
 from ..primitive import Zero
 from ..program import Program, check, closed_program
-from ..trace import Literal, RewriteTrace, Trace, Tracer, recording
+from ..structure import Literal
+from ..trace import RewriteTrace, Trace, Tracer, recording
 
 
 def is_zero(t: Any) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 from .. import given, tree
 from ..avals import Aval
 from ..program import Program, Var, closed_program, record_program
-from ..trace import Abstract, Trace, Tracer, current_trace
+from ..structure import Abstract
+from ..trace import Trace, Tracer, current_trace
 from .arguments import check_outputs, name_of
 from .forward import rewrite
 

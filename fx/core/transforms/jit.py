@@ -19,7 +19,8 @@ from ..errors import ArgumentError, brief, lines
 from ..interpret import run_program
 from ..program import Program, closed_program, format_program, program_of
 from ..source import describe, here
-from ..trace import Abstract, Trace, Tracer, current_trace
+from ..structure import Abstract, clear_structures
+from ..trace import Trace, Tracer, current_trace
 from .arguments import (
     argument_name,
     check_outputs,
@@ -383,8 +384,6 @@ _all: weakref.WeakSet[Jitted] = weakref.WeakSet()
 
 def clear_caches() -> None:
     """Forget everything that jit compiled and every structure that bare transformations recorded."""
-    from ..trace import clear_structures
-
     for jitted in list(_all):
         jitted.clear_cache()
     clear_structures()

@@ -14,7 +14,8 @@ from .. import given
 from ..avals import Aval
 from ..primitive import Unknown, Zero
 from ..program import Program, closed_program
-from ..trace import LinearSplit, Literal, RewriteTrace, Trace, recording
+from ..structure import Literal
+from ..trace import LinearSplit, RewriteTrace, Trace, recording
 from .forward import fill, is_zero, pick, push, rewrite
 
 

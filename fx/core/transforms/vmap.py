@@ -17,7 +17,8 @@ from ..errors import ArgumentError, ShapeError, TreeError, brief, lines
 from ..interpret import run_program
 from ..primitive import Axis, Primitive
 from ..program import Program, closed_program, subprograms
-from ..trace import Abstract, Literal, Trace, Tracer, current_trace
+from ..structure import Abstract, Literal
+from ..trace import Trace, Tracer, current_trace
 from .arguments import check_outputs, leaf_aval, leaf_names, name_of, parameter_names, require_callable
 from .forward import pick, rewrite
 
