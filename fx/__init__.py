@@ -48,7 +48,8 @@ from .core.errors import (
 from .core.program import Program as Program
 from .core.scope import named_scope as named_scope
 from .core.transforms.checkpoint import checkpoint as checkpoint
-from .core.transforms.custom import custom_jvp as custom_jvp, custom_vjp as custom_vjp
+from .core.transforms.custom_jvp import custom_jvp as custom_jvp
+from .core.transforms.custom_vjp import custom_vjp as custom_vjp
 from .core.transforms.derived import (
     hessian as hessian,
     hvp as hvp,
