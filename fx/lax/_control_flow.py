@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -142,8 +143,13 @@ def _common_outputs(kind: str, functions: Sequence[Any], inners: Sequence[Inner]
                     "Convert with .astype in one of them.",
                 )
             )
-        out.append(strong[0] if strong else column[0])
+        out.append(functools.reduce(_joined, column))
     return out
+
+
+def _joined(a: Aval, b: Aval) -> Aval:
+    """The aval that holds both: a Python number takes the array's dtype unless its kind is higher."""
+    return Aval(a.shape, *dtypes.weak_promote(a.dtype, a.weak, b.dtype, b.weak))
 
 
 # Loops

@@ -345,3 +345,12 @@ def test_a_branch_that_no_element_takes_cannot_poison_a_gradient():
 def test_elements_meet_with_their_own_values_in_a_branch():
     f = lambda x: fx.lax.cond(x > 0, lambda x: fx.lax.psum(x, "i"), lambda x: x, x)
     np.testing.assert_allclose(fx.vmap(f, axis_name="i")(np.array([-1.0, 2.0, 3.0])), [-1.0, 4.0, 4.0])
+
+
+def test_python_numbers_of_branches_promote_to_the_wider_kind():
+    assert fx.lax.cond(True, lambda: 1.5, lambda: 2) == 1.5
+    assert fx.lax.cond(False, lambda: 1.5, lambda: 2).dtype == np.float32
+    x = fnp.arange(3, dtype="int32")
+    out = fx.lax.cond(True, lambda: x.sum(), lambda: 0.5)
+    assert out.dtype == np.float32 and out == 3.0
+    assert fx.lax.cond(True, lambda: np.float64(1.0), lambda: 0).dtype == np.float64
