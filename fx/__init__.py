@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import lax as lax, numpy as numpy, tree as tree
+from . import numpy as numpy, tree as tree
 from ._callbacks import (
     checkpoint_name as checkpoint_name,
     optimization_barrier as optimization_barrier,
@@ -22,6 +22,7 @@ from ._transfer import (
     device_put as device_put,
 )
 from ._version import __version__ as __version__
+from .core import given as _given
 from .core.array import Array as Array
 from .core.config import config as config
 from .core.devices import (
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from . import (
         checkpoint_policies as checkpoint_policies,
         debug as debug,
+        lax as lax,
         losses as losses,
         nn as nn,
         optim as optim,
@@ -88,7 +90,15 @@ if TYPE_CHECKING:
     )
 
 remat = checkpoint
-_LAZY = ("checkpoint_policies", "debug", "losses", "nn", "optim", "random", "testing")
+_LAZY = ("checkpoint_policies", "debug", "lax", "losses", "nn", "optim", "random", "testing")
+
+
+def _run_chunks(*args: Any) -> Any:
+    """`vmap(chunk=)` loops with fx.lax, which is imported when first used."""
+    return importlib.import_module("fx.lax._control_flow").run_chunks(*args)
+
+
+_given.provide(run_chunks=_run_chunks)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,47 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
 from .errors import ArgumentError, brief, lines
 
 
-@dataclass(frozen=True, slots=True)
-class DictKey:
+class _Key:
+    """A frozen value of one field, written out because `dataclass` costs milliseconds of import time."""
+
+    __slots__ = ()
+    __match_args__: tuple[str, ...] = ()
+
+    @property
+    def _value(self) -> Any:
+        return getattr(self, self.__match_args__[0])
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._value))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"cannot assign to field {name!r}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.__match_args__[0]}={self._value!r})"
+
+    def __reduce__(self) -> Any:
+        return type(self), (self._value,)
+
+
+class DictKey(_Key):
     """`tree[key]` of a mapping."""
 
+    __slots__ = __match_args__ = ("key",)
     key: Hashable
+
+    def __init__(self, key: Hashable):
+        object.__setattr__(self, "key", key)
 
     def __str__(self) -> str:
         return f"[{self.key!r}]"
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceKey:
+class SequenceKey(_Key):
     """`tree[idx]` of a list or tuple."""
 
+    __slots__ = __match_args__ = ("idx",)
     idx: int
+
+    def __init__(self, idx: int):
+        object.__setattr__(self, "idx", idx)
 
     def __str__(self) -> str:
         return f"[{self.idx}]"
 
 
-@dataclass(frozen=True, slots=True)
-class AttrKey:
+class AttrKey(_Key):
     """`tree.name` of a namedtuple, dataclass or other object."""
 
+    __slots__ = __match_args__ = ("name",)
     name: str
+
+    def __init__(self, name: str):
+        object.__setattr__(self, "name", name)
 
     def __str__(self) -> str:
         return f".{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class FlatIndexKey:
+class FlatIndexKey(_Key):
     """Child number `idx` of a node whose class was registered without keys."""
 
+    __slots__ = __match_args__ = ("idx",)
     idx: int
+
+    def __init__(self, idx: int):
+        object.__setattr__(self, "idx", idx)
 
     def __str__(self) -> str:
         return f"[<flat index {self.idx}>]"

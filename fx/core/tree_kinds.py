@@ -17,7 +17,7 @@ from .errors import brief as brief
 from .tree_keys import AttrKey, DictKey, SequenceKey
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """What pytrees know of one container type.
 

@@ -216,7 +216,7 @@ def _pair(result: Any, cls: type, wanted: str) -> tuple[Any, Any]:
 
 
 @register_static
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Static(Generic[T]):
     """A hashable value that belongs to the structure of a tree: no leaf, never traced, part of cache keys.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..core import given as _given
 from ._collectives import (
     all_gather as all_gather,
     axis_index as axis_index,
@@ -19,7 +18,6 @@ from ._control_flow import (
     cond as cond,
     fori_loop as fori_loop,
     map as map,
-    run_chunks as _run_chunks,
     scan as scan,
     switch as switch,
     while_loop as while_loop,
@@ -53,5 +51,3 @@ from ._operations import (
     window_min as window_min,
     window_sum as window_sum,
 )
-
-_given.provide(run_chunks=_run_chunks)

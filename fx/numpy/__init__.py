@@ -7,12 +7,12 @@ size depends on values need known values or `size=`.
 
 from __future__ import annotations
 
+import importlib as _importlib
 import math as _math
 import sys as _sys
 import types as _types
 
 from ..core import array as _array
-from . import linalg as linalg
 from ._arithmetic import (
     abs as abs,
     absolute as absolute,
@@ -468,3 +468,14 @@ def _adopt() -> None:
 
 _adopt()
 _array.install(_METHODS, _sys.modules[__name__])
+
+
+def __getattr__(name: str) -> _types.ModuleType:
+    """`fx.numpy.linalg` is imported when first used."""
+    if name == "linalg":
+        return _importlib.import_module(f"{__name__}.linalg")
+    raise AttributeError(f"module 'fx.numpy' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "linalg"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from ._interpolation import convolve
 from ._matrices import eye, vander
 from ._reductions import sum
 from ._searching import host_values
-from .linalg import eigvals, lstsq
 
 
 def polyval(p: Any, x: Any) -> Array:
@@ -117,7 +117,7 @@ def roots(p: Any) -> Array:
         return sh.full((zeros,), 0, complex_)
     top = -sh.slice_axis(p, 1, n + 1, 0) / _coefficient(p, 0)
     companion = sh.concatenate([sh.reshape(top, (1, n)), eye(n - 1, n, dtype=p.dtype)], 0)
-    found = eigvals(companion)
+    found = _linalg().eigvals(companion)
     return sh.concatenate([el.convert(found, complex_), sh.full((zeros,), 0, complex_)], 0)
 
 
@@ -137,7 +137,7 @@ def polyfit(x: Any, y: Any, deg: int, w: Any = None) -> Array:
         a = a * sh.reshape(w, (x.size, 1))
         b = b * (w if y.ndim == 1 else sh.reshape(w, (x.size, 1)))
     scale = el.sqrt(sum(a * a, 0))
-    found = lstsq(a / scale, b)[0]
+    found = _linalg().lstsq(a / scale, b)[0]
     return found / (scale if y.ndim == 1 else sh.reshape(scale, (degree + 1, 1)))
 
 
@@ -162,3 +162,8 @@ def _order(m: Any, name: str) -> int:
     if order < 0:
         raise errors.ArgumentError(f"{name}: the order must not be negative; got {order}.")
     return order
+
+
+def _linalg() -> Any:
+    """fx.numpy.linalg, imported when first used: `import fx` shall be quick."""
+    return importlib.import_module("fx.numpy.linalg")
