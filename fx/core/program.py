@@ -166,11 +166,17 @@ def _build(trace: Trace, refs: tuple[Any, ...], name: str) -> tuple[Program, tup
     live = []
     for node in reversed(trace.path):
         prim = node.primitive
-        if prim is not None and (
-            effectful(prim, node.params) or any(i in needed for i in range(node.first, node.after))
-        ):
+        if prim is None:
+            continue
+        if len(node.outputs) == 1:
+            wanted = node.first in needed
+        else:
+            wanted = any(i in needed for i in range(node.first, node.after))
+        if wanted or prim.effect or (prim.calls and effectful(prim, node.params)):
             live.append(node)
-            needed.update(r for r in node.inputs if type(r) is int)
+            for r in node.inputs:
+                if type(r) is int:
+                    needed.add(r)
     env: dict[int, Var] = {i: Var(a) for i, a in enumerate(trace.avals)}
     inputs = list(env.values())
     consts: dict[int, Var] = {}
@@ -182,7 +188,8 @@ def _build(trace: Trace, refs: tuple[Any, ...], name: str) -> tuple[Program, tup
     for node in reversed(live):
         operands = tuple([r if type(r) is Literal else env[r] for r in node.inputs])
         outs = tuple([Var(a) for a in node.outputs])
-        env.update(zip(range(node.first, node.after), outs, strict=True))
+        for i, v in enumerate(outs, node.first):
+            env[i] = v
         equations.append(Equation(node.primitive, operands, node.params, outs, node.source))
     outputs = [r if type(r) is Literal else env[r] for r in refs]
     return Program(inputs + list(consts.values()), (), equations, outputs, name), tuple(consts)

@@ -180,15 +180,18 @@ class Trace:
     ) -> Node:
         """A step never seen after this one: run the shape rule."""
         index = self.node.after
-        lifted, inputs = [], []
-        avals = []
+        lifted: list[tuple[int, Aval]] = []
+        avals, inputs = [], []
         for x, r in zip(operands, refs, strict=True):
-            if type(r) is Aval:
+            t = type(r)
+            if t is Aval:
                 avals.append(r)
                 lifted.append((index, r))
                 r, index = index, index + 1
+            elif t is Literal or type(x) is Tracer:
+                avals.append((r if t is Literal else x).aval)
             else:
-                avals.append(r.aval if type(r) is Literal else aval_of(x))
+                avals.append(aval_of(x))
             inputs.append(r)
         node = Node(index)
         node.primitive, node.params, node.source = prim, params, source

@@ -83,15 +83,14 @@ def transpose_in(
     value: dict[Any, Any] = dict(zip(pick([not on for on in linear], program.inputs), operands, strict=True))
     ct: dict[Any, Any] = {}
 
-    def read(atom: Any) -> Any:
-        if type(atom) is Literal:
-            return atom
-        return value[atom] if atom in value else Unknown(atom.aval)
-
     pending = []
     for eqn in program.equations:
-        ins = [read(v) for v in eqn.inputs]
-        if any(type(x) is Unknown for x in ins):
+        known = [type(v) is Literal or v in value for v in eqn.inputs]
+        ins = [
+            (v if type(v) is Literal else value[v]) if have else Unknown(v.aval)
+            for v, have in zip(eqn.inputs, known, strict=True)
+        ]
+        if False in known:
             pending.append((eqn, ins))
             continue
         trace.at(eqn.source)
@@ -110,7 +109,7 @@ def transpose_in(
         if all(map(is_zero, out_cts)):
             continue
         trace.at(eqn.source)
-        scalars = [getattr(x, "scalar", x) for x in ins]
+        scalars = [x.value if type(x) is Literal else x for x in ins]
         in_cts = prim.transpose(out_cts if prim.multiple else out_cts[0], *scalars, **eqn.params)
         for atom, x, c in zip(eqn.inputs, ins, in_cts, strict=True):
             if type(x) is Unknown and c is not None:
