@@ -242,7 +242,7 @@ ERRORS = {
         ["custom_vjp", "fx.custom_jvp"],
     ),
     "no_jvp_rule": (RuleError, lambda: fx.grad(fx.custom_jvp(lambda a: a))(1.0), ["no rule", ".defjvp"]),
-    "no_vjp_rule": (RuleError, lambda: fx.custom_vjp(lambda a: a)(1.0), ["no rules", ".defvjp"]),
+    "no_vjp_rule": (RuleError, lambda: fx.custom_vjp(lambda a: a)(1.0), ["no rule", ".defvjp"]),
     "jvp_tree": (
         TreeError,
         bad_jvp(lambda f, p, t: (f(*p), (t[0], t[0]))),

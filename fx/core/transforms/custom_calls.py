@@ -5,7 +5,8 @@ What a rule closes over thereby becomes an explicit operand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -25,9 +26,52 @@ from .arguments import (
     leaf_aval,
     name_of,
     parameter_names,
+    positions,
+    require_callable,
     static_positions,
 )
 from .forward import is_zero
+
+
+class CustomFunction:
+    """A function with derivative rules of the user's own.
+
+    A subclass names its kind and what defines the rules, says which were given, traces them, and has a primitive.
+    """
+
+    kind = definer = ""
+    rules_given: Any
+    primitive: Any
+    trace_rules: Any
+
+    def __init__(self, fun: Callable[..., Any], static_argnums: Any = (), nondiff_argnums: Any = ()):
+        require_callable(fun, self.kind)
+        functools.update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.static = positions(static_argnums) + positions(nondiff_argnums)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if None in self.rules_given:
+            missing = f"{self.kind} function {name_of(self.fun)} has no rule."
+            raise RuleError(lines(missing, f"Define it with {self.definer}."))
+        args = bind_defaults(self.fun, args, kwargs)
+        if current_trace() is None:
+            return self.fun(*args)
+        call = CustomCall(self.kind, self.fun, self.static, args)
+        program, consts, out_tree = call.trace()
+        rules: Any = LazyRule(self.trace_rules, call, out_tree, program)
+        rule_consts: list[Any] = []
+        if not rules.recursive:
+            rules, rule_consts = rules.trace(current_trace(), call.leaves)
+        sizes = (len(call.leaves), len(consts))
+        results = self.primitive(
+            *call.leaves, *consts, *rule_consts, program=program, rules=rules, sizes=sizes
+        )
+        return out_tree.unflatten(results)
+
 
 _tracing: ContextVar[tuple[tuple[Any, Any], ...]] = ContextVar("fx_rules_in_progress", default=())
 """The custom functions whose rules are being traced, outermost first, each with what its rule captured."""

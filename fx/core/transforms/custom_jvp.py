@@ -8,20 +8,16 @@ from typing import Any, NamedTuple
 
 from .. import given, tree
 from ..avals import Aval
-from ..errors import RuleError, TreeError, lines
+from ..errors import TreeError, lines
 from ..primitive import Primitive, absent
 from ..program import Program, closed_program
-from ..trace import current_trace
 from .arguments import (
     name_of,
-    positions,
-    require_callable,
 )
 from .call import check_inputs, program_cost, runner
 from .custom_calls import (
     CustomCall,
-    LazyRule,
-    bind_defaults,
+    CustomFunction,
     fitted,
     inline,
     merge_static,
@@ -32,7 +28,7 @@ from .custom_calls import (
 from .vmap import batch_program
 
 
-class custom_jvp:
+class custom_jvp(CustomFunction):
     """A function whose forward derivative is given by `defjvp`; reverse mode follows from it.
 
     Args:
@@ -50,15 +46,8 @@ class custom_jvp:
     Array(30., float32)
     """
 
-    def __init__(self, fun: Callable[..., Any], static_argnums: Any = (), nondiff_argnums: Any = ()):
-        require_callable(fun, "custom_jvp")
-        functools.update_wrapper(self, fun, updated=())
-        self.fun = fun
-        self.static = positions(static_argnums) + positions(nondiff_argnums)
-        self.rule: Callable[..., Any] | None = None
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+    kind, definer = "custom_jvp", ".defjvp"
+    rule: Callable[..., Any] | None = None
 
     def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """`rule([*static,] primals, tangents) -> (out, tangent_out)`, linear in the tangents."""
@@ -76,29 +65,15 @@ class custom_jvp:
 
         self.defjvp(rule)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.rule is None:
-            raise RuleError(
-                lines(f"custom_jvp function {name_of(self.fun)} has no rule.", "Define one with .defjvp.")
-            )
-        args = bind_defaults(self.fun, args, kwargs)
-        if current_trace() is None:
-            return self.fun(*args)
-        call = CustomCall("custom_jvp", self.fun, self.static, args)
-        program, consts, out_tree = call.trace()
-        rule: Any = LazyRule(self._rule, call, out_tree, program)
-        rule_consts: list[Any] = []
-        if not rule.recursive:
-            rule, rule_consts = rule.trace(current_trace(), call.leaves)
-        sizes = (len(call.leaves), len(consts))
-        results = custom_jvp_p(*call.leaves, *consts, *rule_consts, program=program, rule=rule, sizes=sizes)
-        return out_tree.unflatten(results)
-
     @property
     def rules_given(self) -> tuple[Any, ...]:
         return (self.rule,)
 
-    def _rule(self, call: CustomCall, out_tree: Any, program: Program, parent: Any, leaves: Any) -> Any:
+    @property
+    def primitive(self) -> Primitive:
+        return custom_jvp_p
+
+    def trace_rules(self, call: CustomCall, out_tree: Any, program: Program, parent: Any, leaves: Any) -> Any:
         n = len(call.avals)
         avals = call.avals + [a.strong for a in call.avals]
 
@@ -156,31 +131,31 @@ class CustomJVP(Primitive):
     calls = True
     transpose = absent("the rule is applied before anything is transposed")
 
-    def impl(self, xp: Any, *operands: Any, program: Program, rule: Any, sizes: Any) -> Any:
+    def impl(self, xp: Any, *operands: Any, program: Program, rules: Any, sizes: Any) -> Any:
         return runner(program, xp)(operands[: sum(sizes)])
 
-    def shape(self, *avals: Aval, program: Program, rule: Any, sizes: Any) -> Any:
+    def shape(self, *avals: Aval, program: Program, rules: Any, sizes: Any) -> Any:
         check_inputs(self.name, program, avals[: sum(sizes)])
         return program.out_avals
 
-    def push(self, primals: Any, tangents: Any, *, program: Program, rule: Any, sizes: Any) -> Any:
+    def push(self, primals: Any, tangents: Any, *, program: Program, rules: Any, sizes: Any) -> Any:
         n, own = sizes
         refuse_closure("custom_jvp", program, tangents[n : n + own])
         dots = [given.instantiate(t) for t in tangents[:n]]
-        made, captured = resolve(rule)
+        made, captured = resolve(rules)
         results = inline(made, [*primals[:n], *dots, *primals[n + own :], *captured])
         count = len(program.outputs)
         return results[:count], results[count:]
 
-    def batch(self, axis: Any, operands: Any, dims: Any, *, program: Program, rule: Any, sizes: Any) -> Any:
+    def batch(self, axis: Any, operands: Any, dims: Any, *, program: Program, rules: Any, sizes: Any) -> Any:
         n, own = sizes
         force = (True,) * len(program.outputs)
         new_program, _ = batch_program(program, tuple(dims[: n + own]), axis, force)
         rule_dims = (*dims[:n], *dims[:n], *dims[n + own :])
-        new_rule = batched_rule(rule, rule_dims, axis, force * 2)
-        return self(*operands, program=new_program, rule=new_rule, sizes=sizes), [0] * len(program.outputs)
+        new_rules = batched_rule(rules, rule_dims, axis, force * 2)
+        return self(*operands, program=new_program, rules=new_rules, sizes=sizes), [0] * len(program.outputs)
 
-    def cost(self, *avals: Aval, program: Program, rule: Any, sizes: Any) -> int:
+    def cost(self, *avals: Aval, program: Program, rules: Any, sizes: Any) -> int:
         return program_cost(program)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,17 +10,14 @@ from ..avals import Aval
 from ..errors import RuleError, TreeError, lines
 from ..primitive import Primitive, Zero, absent
 from ..program import Program, closed_program
-from ..trace import Trace, current_trace
+from ..trace import Trace
 from .arguments import (
     name_of,
-    positions,
-    require_callable,
 )
 from .call import check_inputs, program_cost, runner
 from .custom_calls import (
     CustomCall,
-    LazyRule,
-    bind_defaults,
+    CustomFunction,
     fitted,
     inline,
     path_of,
@@ -32,7 +28,7 @@ from .forward import is_zero, pick, rewrite
 from .vmap import batch_program, batch_walk, batched_avals
 
 
-class custom_vjp:
+class custom_vjp(CustomFunction):
     """A function whose reverse derivative is given by `defvjp(fwd, bwd)`.
 
     Args:
@@ -42,44 +38,23 @@ class custom_vjp:
     argument; None stands for zero. Forward mode through the function raises.
     """
 
-    def __init__(self, fun: Callable[..., Any], static_argnums: Any = (), nondiff_argnums: Any = ()):
-        require_callable(fun, "custom_vjp")
-        functools.update_wrapper(self, fun, updated=())
-        self.fun = fun
-        self.static = positions(static_argnums) + positions(nondiff_argnums)
-        self.fwd: Callable[..., Any] | None = None
-        self.bwd: Callable[..., Any] | None = None
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+    kind, definer = "custom_vjp", ".defvjp"
+    fwd: Callable[..., Any] | None = None
+    bwd: Callable[..., Any] | None = None
 
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """Set both rules."""
         self.fwd, self.bwd = fwd, bwd
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.fwd is None or self.bwd is None:
-            raise RuleError(
-                lines(f"custom_vjp function {name_of(self.fun)} has no rules.", "Define them with .defvjp.")
-            )
-        args = bind_defaults(self.fun, args, kwargs)
-        if current_trace() is None:
-            return self.fun(*args)
-        call = CustomCall("custom_vjp", self.fun, self.static, args)
-        program, consts, out_tree = call.trace()
-        rules: Any = LazyRule(self._rules, call, out_tree, program)
-        rule_consts: list[Any] = []
-        if not rules.recursive:
-            rules, rule_consts = rules.trace(current_trace(), call.leaves)
-        sizes = (len(call.leaves), len(consts))
-        results = custom_vjp_p(*call.leaves, *consts, *rule_consts, program=program, rules=rules, sizes=sizes)
-        return out_tree.unflatten(results)
-
     @property
     def rules_given(self) -> tuple[Any, ...]:
         return self.fwd, self.bwd
 
-    def _rules(
+    @property
+    def primitive(self) -> Primitive:
+        return custom_vjp_p
+
+    def trace_rules(
         self, call: CustomCall, out_tree: Any, program: Program, parent: Any, leaves: Any
     ) -> tuple[Rules, list[Any]]:
         fwd, fwd_consts, res_tree, res_avals = self._forward(call, program, out_tree, parent, leaves)
