@@ -4,6 +4,7 @@
 ([2, 3, 1], {'b': (*, *), 'w': *})
 """
 
+from .core.transforms.derived import ravel_pytree as ravel_pytree
 from .core.tree import (
     AttrKey as AttrKey,
     DictKey as DictKey,
