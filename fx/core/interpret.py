@@ -143,7 +143,7 @@ def _buffer(value: Any) -> Any:
 
 def plan_for(program: Program, xp: Any) -> Plan:
     """The Plan of a Program on an array module, made once."""
-    return program.once(("plan", xp.__name__), lambda: Plan(program, xp))  # type: ignore[no-any-return]
+    return program.once(("plan", xp.__name__), lambda: Plan(program, xp))
 
 
 def run_buffers(program: Program, buffers: Sequence[Any]) -> list[Any]:

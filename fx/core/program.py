@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -92,17 +93,18 @@ class Program:
     def out_avals(self) -> tuple[Aval, ...]:
         return tuple(v.aval for v in self.outputs)
 
-    def once(self, key: Any, make: Any) -> Any:
+    def once(self, key: Any, make: Callable[[], T]) -> T:
         """What `make()` derives from this Program, computed once per key."""
-        found = self.cache.get(key)
+        found: T | None = self.cache.get(key)
         if found is None:
-            found = self.cache.setdefault(key, uncollected(make))
+            found = uncollected(make)
+            found = self.cache.setdefault(key, found)
         return found
 
     @property
     def effectful(self) -> bool:
         """Whether running it does more than computing its outputs."""
-        return self.once("effect", lambda: any(effectful(e.primitive, e.params) for e in self.equations))  # type: ignore[no-any-return]
+        return self.once("effect", lambda: any(effectful(e.primitive, e.params) for e in self.equations))
 
     def key(self) -> Any:
         """A hashable description of the structure: equal for Programs that do the same on the same avals."""
@@ -405,7 +407,7 @@ def _check_param(eqn: Equation, key: str, value: Any, program: Program) -> None:
         _require(False, f"{eqn!r}: parameter {key} is not hashable", program)
     for _, inner in subprograms({key: value}):
         _require(not inner.consts, f"{eqn!r}: the inner Program {key} is not closed", program)
-        inner.once("checked", lambda inner=inner: check(inner))
+        inner.once("checked", functools.partial(check, inner))
 
 
 def _require(ok: bool, what: str, program: Program) -> None:

@@ -17,15 +17,16 @@ from ..primitives import (
     elementwise as e,
     shape as s,
     sorting,
+    special,
     windows,
 )
 from ..primitives.promotion import as_operand, promote, unary_function
 
-erf = unary_function(e.erf, "erf", "The error function, elementwise.")
-erfc = unary_function(e.erfc, "erfc", "1 - erf(x), accurate for large x.")
-erf_inv = unary_function(e.erf_inv, "erf_inv", "The inverse of the error function.")
-lgamma = unary_function(e.lgamma, "lgamma", "The logarithm of |gamma(x)|.")
-digamma = unary_function(e.digamma, "digamma", "The derivative of lgamma.")
+erf = unary_function(special.erf, "erf", "The error function, elementwise.")
+erfc = unary_function(special.erfc, "erfc", "1 - erf(x), accurate for large x.")
+erf_inv = unary_function(special.erf_inv, "erf_inv", "The inverse of the error function.")
+lgamma = unary_function(special.lgamma, "lgamma", "The logarithm of |gamma(x)|.")
+digamma = unary_function(special.digamma, "digamma", "The derivative of lgamma.")
 logistic = unary_function(e.logistic, "logistic", "1 / (1 + exp(-x)) without overflow.")
 rsqrt = unary_function(e.rsqrt, "rsqrt", "1 / sqrt(x).")
 for _function in (erf, erfc, erf_inv, lgamma, digamma, logistic, rsqrt):

@@ -137,7 +137,7 @@ def _run_where(prim: Cond, axis: Axis, mask: Any, branch: Program, operands: Any
 def _ones_program(program: Program) -> Program:
     """The same signature, giving ones."""
     ones = lambda trace, *tracers: [full(a.shape, 1, a.dtype) for a in program.out_avals]
-    return program.once("ones", lambda: rewrite("cond", program.in_avals, ones, "unused"))  # type: ignore[no-any-return]
+    return program.once("ones", lambda: rewrite("cond", program.in_avals, ones, "unused"))
 
 
 def _choose(masks: Sequence[Any], results: Sequence[list[Any]]) -> list[Any]:
@@ -181,7 +181,7 @@ def _fill_slots(forward: Program, count: int, mine: Sequence[int], slots: Sequen
         ]
 
     key = ("fill_slots", count, tuple(mine), tuple(slots))
-    return forward.once(key, lambda: rewrite("cond", forward.in_avals, body, forward.name))  # type: ignore[no-any-return]
+    return forward.once(key, lambda: rewrite("cond", forward.in_avals, body, forward.name))
 
 
 def _read_slots(linear: Program, num_tangents: int, mine: Sequence[int], slots: Sequence[Aval]) -> Program:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,9 @@ from ..core.primitive import Primitive, Sample, Unknown, Zero, absent
 from ..core.trace import bind
 from .families import accept, align, binary, broadcast_shapes, collapse, comparison, expand, unary, zero_of
 
-_FLAT = None
-"""The jvp of functions that are constant almost everywhere: the result is not inexact or has Zero tangent."""
-
 
 def _flat(*args: Any) -> Any:
+    """The jvp of functions that are constant almost everywhere."""
     return zero_of(args[-2])
 
 
@@ -161,13 +158,13 @@ class IntegerPower(Primitive):
 
 integer_pow = IntegerPower()
 sqrt = unary(
-    "sqrt", ufunc="sqrt", jvp=lambda x, y, dx: dx / (y + y), samples=lambda rng: _positive(rng), cost=4
+    "sqrt", ufunc="sqrt", jvp=lambda x, y, dx: dx / (y + y), samples=lambda rng: positive_samples(rng), cost=4
 )
 rsqrt = unary(
     "rsqrt",
     impl=lambda xp, x: x.dtype.type(1) / xp.sqrt(x),
     jvp=lambda x, y, dx: dx * (y / x) * x.dtype.type(-0.5),
-    samples=lambda rng: _positive(rng),
+    samples=lambda rng: positive_samples(rng),
     oracle=lambda x: 1 / np.sqrt(x),
     cost=5,
 )
@@ -180,26 +177,28 @@ cbrt = unary(
 exp = unary("exp", ufunc="exp", jvp=lambda x, y, dx: dx * y, cost=10)
 exp2 = unary("exp2", ufunc="exp2", jvp=lambda x, y, dx: dx * (y * y.dtype.type(np.log(2.0))), cost=10)
 expm1 = unary("expm1", ufunc="expm1", jvp=lambda x, y, dx: dx * (y + y.dtype.type(1)), cost=10)
-log = unary("log", ufunc="log", jvp=lambda x, y, dx: dx / x, samples=lambda rng: _positive(rng), cost=10)
+log = unary(
+    "log", ufunc="log", jvp=lambda x, y, dx: dx / x, samples=lambda rng: positive_samples(rng), cost=10
+)
 log1p = unary(
     "log1p",
     ufunc="log1p",
     jvp=lambda x, y, dx: dx / (x + x.dtype.type(1)),
-    samples=lambda rng: _inside(rng),
+    samples=lambda rng: inside_one(rng),
     cost=10,
 )
 log2 = unary(
     "log2",
     ufunc="log2",
     jvp=lambda x, y, dx: dx / (x * x.dtype.type(np.log(2.0))),
-    samples=lambda rng: _positive(rng),
+    samples=lambda rng: positive_samples(rng),
     cost=10,
 )
 log10 = unary(
     "log10",
     ufunc="log10",
     jvp=lambda x, y, dx: dx / (x * x.dtype.type(np.log(10.0))),
-    samples=lambda rng: _positive(rng),
+    samples=lambda rng: positive_samples(rng),
     cost=10,
 )
 logaddexp = binary(
@@ -240,7 +239,7 @@ cos = unary("cos", ufunc="cos", jvp=lambda x, y, dx: -(dx * sin(x)), cost=10)
 tan = unary("tan", ufunc="tan", jvp=lambda x, y, dx: dx * (y * y + y.dtype.type(1)), cost=12)
 
 
-def _inside(rng: Any) -> list[Sample]:
+def inside_one(rng: Any) -> list[Sample]:
     """Samples in (-1, 1)."""
     return [Sample((rng.uniform(-0.9, 0.9, s),)) for s in ((3, 4), (), (0, 2))]
 
@@ -249,7 +248,7 @@ def _above_one(rng: Any) -> list[Sample]:
     return [Sample((rng.uniform(1.1, 4, s),)) for s in ((3, 4), (), (0, 2))]
 
 
-def _positive(rng: Any) -> list[Sample]:
+def positive_samples(rng: Any) -> list[Sample]:
     return [Sample((rng.uniform(0.2, 4, s),)) for s in ((3, 4), (), (0, 2))]
 
 
@@ -261,10 +260,14 @@ def _quotients(rng: Any) -> list[Sample]:
 
 
 asin = unary(
-    "asin", ufunc="arcsin", jvp=lambda x, y, dx: dx * rsqrt(_one_minus_square(x)), samples=_inside, cost=12
+    "asin", ufunc="arcsin", jvp=lambda x, y, dx: dx * rsqrt(_one_minus_square(x)), samples=inside_one, cost=12
 )
 acos = unary(
-    "acos", ufunc="arccos", jvp=lambda x, y, dx: -(dx * rsqrt(_one_minus_square(x))), samples=_inside, cost=12
+    "acos",
+    ufunc="arccos",
+    jvp=lambda x, y, dx: -(dx * rsqrt(_one_minus_square(x))),
+    samples=inside_one,
+    cost=12,
 )
 atan = unary("atan", ufunc="arctan", jvp=lambda x, y, dx: dx / (x * x + x.dtype.type(1)), cost=12)
 sinh = unary("sinh", ufunc="sinh", jvp=lambda x, y, dx: dx * cosh(x), cost=12)
@@ -279,7 +282,7 @@ acosh = unary(
     cost=12,
 )
 atanh = unary(
-    "atanh", ufunc="arctanh", jvp=lambda x, y, dx: dx / _one_minus_square(x), samples=_inside, cost=12
+    "atanh", ufunc="arctanh", jvp=lambda x, y, dx: dx / _one_minus_square(x), samples=inside_one, cost=12
 )
 
 
@@ -311,58 +314,6 @@ def _ratio(x: Any, z: Any) -> Any:
     at_zero = eq(z, zero)
     return select(at_zero, zero, x / select(at_zero, x.dtype.type(1), z))
 
-
-# Special functions (scipy.special, cupyx.scipy.special)
-
-
-def special(xp: Any, name: str) -> Any:
-    """A special function of the array module; loaded when first used."""
-    own = getattr(xp, "special", None)
-    if own is not None:
-        return getattr(own, name)
-    import importlib
-
-    module = "scipy.special" if xp is np else "cupyx.scipy.special"
-    return getattr(importlib.import_module(module), name)
-
-
-def _special(name: str, attribute: str, jvp: Any, samples: Any = None, cost: int = 20) -> Any:
-    def impl(xp: Any, x: Any) -> Any:
-        f = special(xp, attribute)
-        return f(x.astype(np.float32)).astype(x.dtype) if dtypes.is_low_precision(x.dtype) else f(x)
-
-    return unary(
-        name, impl=impl, jvp=jvp, kinds="floating", cost=cost, samples=samples,
-        oracle=lambda x: special(np, attribute)(x),
-    )  # fmt: skip
-
-
-_TWO_OVER_ROOT_PI = 2 / np.sqrt(np.pi)
-erf = _special("erf", "erf", lambda x, y, dx: dx * (exp(-(x * x)) * x.dtype.type(_TWO_OVER_ROOT_PI)))
-erfc = _special("erfc", "erfc", lambda x, y, dx: dx * (exp(-(x * x)) * x.dtype.type(-_TWO_OVER_ROOT_PI)))
-erf_inv = _special(
-    "erf_inv", "erfinv", lambda x, y, dx: dx * (exp(y * y) * x.dtype.type(1 / _TWO_OVER_ROOT_PI)), _inside
-)
-lgamma = _special("lgamma", "gammaln", lambda x, y, dx: dx * digamma(x), _positive)
-digamma = _special("digamma", "digamma", lambda x, y, dx: dx * polygamma(x, n=1), _positive)
-
-
-def _polygamma(xp: Any, x: Any, *, n: int) -> Any:
-    """(-1)**(n + 1) n! zeta(n + 1, x), for x > 0 (DLMF 5.15.1)."""
-    wide = x.astype(np.float32) if dtypes.is_low_precision(x.dtype) else x
-    sign = wide.dtype.type((-1) ** (n + 1) * math.factorial(n))
-    return (sign * special(xp, "zeta")(wide.dtype.type(n + 1), wide)).astype(x.dtype)
-
-
-polygamma = unary(
-    "polygamma",
-    impl=_polygamma,
-    jvp=lambda x, y, dx, n: dx * polygamma(x, n=n + 1),
-    kinds="floating",
-    samples=lambda rng: [Sample((rng.uniform(0.5, 4, (3, 4)),), {"n": n}) for n in (1, 2, 4)],
-    oracle=lambda x, n: special(np, "polygamma")(n, x),
-    cost=30,
-)
 
 # Signs and rounding
 

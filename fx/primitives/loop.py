@@ -258,4 +258,4 @@ def _transpose_body(at: Layout, lin_consts: Any, lin_xs: Any, live: Any) -> Prog
 
     key = ("transpose_loop", nc, nk, lin_consts, lin_xs, live)
     flat = [a for g in groups for a in g]
-    return body.once(key, lambda: rewrite("transpose", flat, rewritten, f"transpose_{body.name}"))  # type: ignore[no-any-return]
+    return body.once(key, lambda: rewrite("transpose", flat, rewritten, f"transpose_{body.name}"))

@@ -116,7 +116,7 @@ def _masked_by_cond(at: Layout, dims: Layout, slice_dims: Any, axis: Axis) -> tu
 
     body_in = [*cond_avals[:np_], *body_avals[:nc], count, *carry_avals, *body_avals[nc + nk :]]
     key = ("masked", at.cond, np_, nc, nk, cond_dims, body_dims, axis)
-    return at.body.once(  # type: ignore[no-any-return]
+    return at.body.once(
         key,
         lambda: (
             rewrite("vmap", body_in, body, f"batched_{at.body.name}"),
@@ -139,7 +139,7 @@ def _masked_by_count(at: Layout, dims: Layout, slice_dims: Any, axis: Axis) -> P
 
     key = ("masked", nc, nk, body_dims, axis, at.reverse)
     ins = [trips, *avals[:nc], index, *avals[nc:]]
-    return at.body.once(key, lambda: rewrite("vmap", ins, body, f"batched_{at.body.name}"))  # type: ignore[no-any-return]
+    return at.body.once(key, lambda: rewrite("vmap", ins, body, f"batched_{at.body.name}"))
 
 
 def _masked_outputs(

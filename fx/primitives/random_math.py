@@ -20,8 +20,9 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.primitive import Sample
-from .elementwise import exp, special
+from .elementwise import exp
 from .families import Elementwise, unary
+from .special import special
 
 _F32, _F64 = np.dtype("float32"), np.dtype("float64")
 _BLOCK = {_F32: 1 << 15, _F64: 1 << 13}

@@ -146,10 +146,10 @@ def split_region(
     program: Program, active: tuple[bool, ...], policy: Any
 ) -> tuple[Program, Program, tuple[bool, ...]]:
     """The forward part (outputs + saved) and the recomputing part (tangents, inputs, saved) -> tangents."""
-    return program.once(("region", active, policy), lambda: _split_region(program, active, policy))  # type: ignore[no-any-return]
+    return program.once(("region", active, policy), lambda: _split_region(program, active, policy))
 
 
-def _split_region(program: Program, active: Any, policy: Any) -> Any:
+def _split_region(program: Program, active: Any, policy: Any) -> tuple[Program, Program, tuple[bool, ...]]:
     full, linear, out_active = linearize_program(program, active)
     count = len(program.outputs)
     residuals = full.outputs[count:]

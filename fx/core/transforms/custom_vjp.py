@@ -205,7 +205,7 @@ def _batch_backward(bwd: Program, in_dims: Any, axis: Any, arg_dims: Sequence[in
             _like_argument(x, d, want, axis.size) for x, d, want in zip(outs, dims, arg_dims, strict=True)
         ]
 
-    return bwd.once(key, lambda: rewrite("vmap", batched_avals(bwd, in_dims, axis), body, bwd.name))  # type: ignore[no-any-return]
+    return bwd.once(key, lambda: rewrite("vmap", batched_avals(bwd, in_dims, axis), body, bwd.name))
 
 
 def _like_argument(x: Any, dim: int | None, want: int | None, size: int) -> Any:

@@ -76,7 +76,7 @@ def jvp_program(
 
     `want` marks outputs whose tangent is made even where it vanishes (loop carries).
     """
-    return program.once(("jvp", active, want), lambda: _jvp_program(program, active, want))  # type: ignore[no-any-return]
+    return program.once(("jvp", active, want), lambda: _jvp_program(program, active, want))
 
 
 def _jvp_program(program: Program, active: Any, want: Any) -> tuple[Program, tuple[bool, ...]]:

@@ -43,7 +43,7 @@ def arrange(program: Program, inputs: Sequence[int | Aval], outputs: Sequence[in
         outs = program.outputs if outputs is None else [program.outputs[i] for i in outputs]
         return Program(ins, program.consts, program.equations, outs, program.name)
 
-    return program.once(key, make)  # type: ignore[no-any-return]
+    return program.once(key, make)
 
 
 def convert_outputs(program: Program, avals: Sequence[Aval]) -> Program:
@@ -59,4 +59,4 @@ def convert_outputs(program: Program, avals: Sequence[Aval]) -> Program:
         ]
 
     key = ("convert", tuple(avals))
-    return program.once(key, lambda: rewrite("convert", program.in_avals, body, program.name))  # type: ignore[no-any-return]
+    return program.once(key, lambda: rewrite("convert", program.in_avals, body, program.name))

@@ -38,7 +38,7 @@ def linearize_program(
     program: Program, active: tuple[bool, ...], want: tuple[bool, ...] | None = None
 ) -> Linearized:
     """Split a Program into its primal part, which gives residuals, and its linear part, which uses them."""
-    return program.once(("linearize", active, want), lambda: _linearize(program, active, want))  # type: ignore[no-any-return]
+    return program.once(("linearize", active, want), lambda: _linearize(program, active, want))
 
 
 def _linearize(program: Program, active: Any, want: Any) -> Linearized:
@@ -123,10 +123,12 @@ def transpose_program(
 ) -> tuple[Program, tuple[bool, ...]]:
     """Program (other inputs, active cotangents) -> cotangents of the linear inputs, and which of them are active."""
     key = ("transpose", linear, ct_active, want)
-    return program.once(key, lambda: _transpose_program(program, linear, ct_active, want))  # type: ignore[no-any-return]
+    return program.once(key, lambda: _transpose_program(program, linear, ct_active, want))
 
 
-def _transpose_program(program: Program, linear: Any, ct_active: Any, want: bool) -> Any:
+def _transpose_program(
+    program: Program, linear: Any, ct_active: Any, want: bool
+) -> tuple[Program, tuple[bool, ...]]:
     others = [v.aval for v, on in zip(program.inputs, linear, strict=True) if not on]
     found: list[Any] = []
 
@@ -144,7 +146,7 @@ def _transpose_program(program: Program, linear: Any, ct_active: Any, want: bool
 
 def grad_program(program: Program, num_inputs: int, active: tuple[bool, ...]) -> Program:
     """Program inputs -> (outputs, gradients of output 0 by the active among the first `num_inputs`)."""
-    return program.once(("grad", num_inputs, active), lambda: _grad_program(program, num_inputs, active))  # type: ignore[no-any-return]
+    return program.once(("grad", num_inputs, active), lambda: _grad_program(program, num_inputs, active))
 
 
 def _grad_program(program: Program, num_inputs: int, active: Any) -> Program:

@@ -264,7 +264,7 @@ def vmap_program(
 ) -> Program:
     """The batched Program with the batch axes of inputs and outputs at stated places; `title(i)` names an output."""
     key = ("vmap", in_dims, axis, out_dims)
-    return program.once(key, lambda: _vmap_program(program, in_dims, axis, out_dims, title))  # type: ignore[no-any-return]
+    return program.once(key, lambda: _vmap_program(program, in_dims, axis, out_dims, title))
 
 
 def _vmap_program(program: Program, in_dims: Any, axis: Axis, out_dims: Any, title: Any) -> Program:
@@ -286,10 +286,12 @@ def batch_program(
     `force` marks outputs that get a batch axis in any case (loop carries).
     """
     key = ("batch", in_dims, axis, force)
-    return program.once(key, lambda: _batch_program(program, in_dims, axis, force))  # type: ignore[no-any-return]
+    return program.once(key, lambda: _batch_program(program, in_dims, axis, force))
 
 
-def _batch_program(program: Program, in_dims: Any, axis: Axis, force: Any) -> Any:
+def _batch_program(
+    program: Program, in_dims: Any, axis: Axis, force: Any
+) -> tuple[Program, tuple[int | None, ...]]:
     found: list[Any] = []
 
     def body(trace: Trace, *tracers: Any) -> list[Any]:
