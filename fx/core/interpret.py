@@ -91,10 +91,8 @@ def _steps(program: Program, xp: Any, registers: dict[Any, int]) -> list[tuple[A
             registers[v] = len(registers)
         ins = [registers[v] for v in eqn.inputs]
         outs = [registers[v] for v in eqn.outputs]
-        dying = {v for v in eqn.inputs if last[v] == n and v not in kept and type(v) is not Literal}
-        dead = [registers[v] for v in dying] + [
-            registers[v] for v in eqn.outputs if v not in last and v not in kept
-        ]
+        dead = [registers[v] for v in eqn.inputs if last[v] == n and v not in kept and type(v) is not Literal]
+        dead += [registers[v] for v in eqn.outputs if v not in last and v not in kept]
         kernel = eqn.primitive.kernel(xp, eqn.params)
         if eqn.primitive.multiple:
             steps.append((TUPLE, kernel, ins, None, outs, dead))
