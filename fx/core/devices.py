@@ -152,12 +152,6 @@ def current_device() -> Device:
     return _default.get() or Device("cpu")
 
 
-def current_xp() -> Any:
-    """The array module of the default device."""
-    chosen = _default.get()
-    return np if chosen is None else platform(chosen.platform).xp
-
-
 def common_backend(buffers: Any) -> Backend:
     """The one backend of all array operands; host scalars go anywhere. DeviceError names both if two meet."""
     found: Backend | None = None

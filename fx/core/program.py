@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -420,7 +420,3 @@ def _safe_format(program: Program) -> str:
         return format_program(program)
     except Exception as e:
         return f"(the program cannot be printed: {e})"
-
-
-def avals_of(atoms: Iterable[Any]) -> list[Aval]:
-    return [v.aval for v in atoms]

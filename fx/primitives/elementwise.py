@@ -449,10 +449,6 @@ def _half_type(dtype: Any) -> np.dtype[Any]:
     return dtypes.real_of(dtype)
 
 
-def _parts(x: Any, y: Any) -> Any:
-    return make_complex(x, y)
-
-
 real = unary(
     "real",
     impl=lambda xp, x: xp.real(x),

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..core import errors
-from ..core.avals import Aval, dtype_name, is_inexact
+from ..core.avals import Aval, dtype_name
 from ..core.primitive import Absent, Primitive, Sample, Unknown, Zero
-from ..core.program import avals_of as avals_of
 
 KINDS = {
     "inexact": "fVc",
@@ -289,7 +288,3 @@ def to_front(x: Any, dim: int | None, size: int) -> Any:
     if dim is None:
         return given.spread(x, size, 0)
     return given.move_axis(x, dim, 0) if dim else x
-
-
-def inexact_dtype(dtype: np.dtype[Any]) -> bool:
-    return is_inexact(dtype)

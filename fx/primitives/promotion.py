@@ -12,7 +12,7 @@ from ..core import dtypes
 from ..core.array import Array, as_buffer, typed
 from ..core.dtypes import default_float
 from ..core.errstate import restore, silence
-from ..core.primitive import Primitive, Unknown
+from ..core.primitive import Unknown
 from ..core.structure import Literal
 from ..core.trace import Tracer, bind, current_trace
 from .families import KINDS, Elementwise
@@ -169,7 +169,3 @@ def reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return function(other, self)
 
     return method
-
-
-def bind_promoted(prim: Primitive, *xs: Any, inexact: bool = False, **params: Any) -> Any:
-    return bind(prim, *promote(*xs, inexact=inexact), **params)
