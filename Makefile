@@ -49,7 +49,7 @@ types: $(VENV)/.fx-dev
 	$(BIN)mypy
 
 bench: $(VENV_BENCH)/.fx-bench
-	$(VENV_BENCH)/bin/python -m benchmarks $(ARGS)
+	$(VENV_BENCH)/bin/python -m benchmarks --json build/bench.json --png build/bench.png $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,76 +1,70 @@
-"""Run the benchmarks, print tables, write JSON. Options: --json FILE, --quick."""
+"""Run the benchmarks: `python -m benchmarks [section ...]`, a section being a family of workloads, "gemm" or "core".
+
+Without sections all are run. Bars are met or missed by fx; the missed ones are printed first.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import subprocess
 import sys
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+SYSTEMS = ("fx", "jax", "torch", "torch-compile", "autograd", "numpy")
 
 
 def main() -> None:
-    """Everything on one thread: the limits are read by the libraries when they are loaded."""
-    if any(os.environ.get(name) != "1" for name in THREADS):
-        environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], environment)
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--json", default="benchmarks.json", help="where the figures go")
-    parser.add_argument("--quick", action="store_true", help="smaller depths only")
+    options = _options()
+    if any(section in options.families for section in options.sections):
+        from .table import run
+
+        run(options)
+    if "gemm" in options.sections:
+        subprocess.run([sys.executable, "-m", "benchmarks.gemm"], check=True)
+    if "core" in options.sections:
+        _core(options)
+
+
+def _options() -> argparse.Namespace:
+    from .workloads import families
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = [*families(), "gemm", "core"]
+    parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(known))
+    parser.add_argument(
+        "--systems", default=",".join(SYSTEMS), help="of these, separated by commas: %(default)s"
+    )
+    parser.add_argument("--threads", choices=("1", "all"), help="one core or all of them (default: both)")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds; no fresh processes")
+    parser.add_argument(
+        "--fresh", action="store_true", help="with --quick: first calls and memory all the same"
+    )
+    parser.add_argument("--limit", type=float, help="seconds a first call may take (default: 120, quick 60)")
+    parser.add_argument("--json", metavar="FILE", help="write all figures")
+    parser.add_argument("--png", metavar="FILE", help="draw the ratios")
     options = parser.parse_args()
+    options.families = families()
+    options.sections = options.sections or known
+    options.systems = options.systems.split(",")
+    for given, allowed in ((options.sections, known), (options.systems, SYSTEMS)):
+        unknown = [name for name in given if name not in allowed]
+        if unknown:
+            parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(allowed)}")
+    return options
 
-    from rich.console import Console
-    from rich.table import Table
 
-    from . import cases, peers
+def _core(options: argparse.Namespace) -> None:
+    """In a process on one thread: the libraries read that when they are loaded."""
+    from .processes import environment
 
-    console = Console(width=110)
-    figures: dict[str, object] = {"threads": 1, "versions": peers.versions()}
-    console.print(f"one thread each; {peers.versions()}")
-
-    table = Table(title="microseconds per call (median), fx / peer; target in brackets")
-    for column in ("case", "fx", "peers"):
-        table.add_column(column)
-    results = [bench() for bench in cases.COMPARISONS]
-    for r in results:
-        notes = [
-            f"{p} {t:.1f}: {r.ratio(p):.2f}x" + (f" [{r.targets[p]}]" if p in r.targets else "")
-            for p, t in r.micros.items()
-            if p != "fx"
-        ]
-        table.add_row(r.name, f"{r.micros['fx']:.2f}", "\n".join(notes))
-    console.print(table)
-    figures["comparisons"] = [
-        {"name": r.name, "us": r.micros, "targets": r.targets, "missed": r.missed()} for r in results
-    ]
-
-    costs = cases.tracing_cost()
-    for name, micros in costs.items():
-        console.print(f"{name}: {micros:.2f} [{cases.COST_TARGETS[name]:g}]")
-    figures["costs"] = costs
-
-    depth = Table(title="reverse mode over depth (bare value_and_grad)")
-    for column in ("function", "layers", "us/layer", "peak bytes/layer"):
-        depth.add_column(column)
-    rows = list(cases.depth_table((100, 1000) if options.quick else (100, 300, 1000, 3000, 10000)))
-    for row in rows:
-        depth.add_row(
-            row["function"], str(row["layers"]), f"{row['us/layer']:.2f}", f"{row['peak bytes/layer']:.0f}"
-        )
-    console.print(depth)
-    figures["depth"] = rows
-
-    times = cases.import_time()
-    ratio = times["fx"] / times["numpy"]
-    console.print(f"import numpy {times['numpy']:.1f} ms, import fx {times['fx']:.1f} ms: {ratio:.2f}x [1.5]")
-    figures["import_ms"] = times
-    with open(options.json, "w") as f:
-        json.dump(figures, f, indent=1)
-    missed = [f"{r.name} against {p}" for r in results for p in r.missed()]
-    missed += [name for name, micros in costs.items() if micros > cases.COST_TARGETS[name]]
-    missed += ["import time"] if ratio > 1.5 else []
-    console.print(f"missed targets: {', '.join(missed) or 'none'}; figures in {options.json}")
+    path = f"{os.path.splitext(options.json)[0]}-core.json" if options.json else None
+    code = (
+        f"from rich.console import Console; from benchmarks.core import report; "
+        f"report(Console(width=110), {path!r}, {options.quick})"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **environment("1")})
 
 
 if __name__ == "__main__":

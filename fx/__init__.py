@@ -22,6 +22,7 @@ from ._transfer import (
     device_put as device_put,
 )
 from ._version import __version__ as __version__
+from .core import executor as _executor
 from .core import given as _given
 from .core.array import Array as Array
 from .core.config import config as config
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
         debug as debug,
         lax as lax,
         losses as losses,
+        memory as memory,
         nn as nn,
         optim as optim,
         random as random,
@@ -90,7 +92,7 @@ if TYPE_CHECKING:
     )
 
 remat = checkpoint
-_LAZY = ("checkpoint_policies", "debug", "lax", "losses", "nn", "optim", "random", "testing")
+_LAZY = ("checkpoint_policies", "debug", "lax", "losses", "memory", "nn", "optim", "random", "testing")
 
 
 def _run_chunks(*args: Any) -> Any:
@@ -99,6 +101,7 @@ def _run_chunks(*args: Any) -> Any:
 
 
 _given.provide(run_chunks=_run_chunks)
+_executor.provide("cpu", "fx.backends.cpu")
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,8 @@ PUBLIC = {"numpy", "random", "lax", "tree", "debug", "checkpoint_policies", "tes
 MAY_IMPORT = {
     "core": set(),
     "primitives": {"core"},
-    "backends": {"core"},
+    "compiler": {"core", "primitives"},
+    "backends": {"core", "primitives", "compiler"},
     "tree": {"core"},
     "numpy": {"core", "primitives"},
     "random": {"core", "primitives", "numpy"},
@@ -24,6 +25,7 @@ MAY_IMPORT = {
     "debug": {"core", "primitives"},
     "_callbacks": {"core", "primitives"},
     "_transfer": {"core", "primitives"},
+    "memory": {"core", "backends"},
     "nn": PUBLIC,
     "losses": PUBLIC | {"nn"},
     "optim": PUBLIC,

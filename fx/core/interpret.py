@@ -113,7 +113,7 @@ def _literals(program: Program) -> list[Literal]:
     return list(found)
 
 
-def _aliases(program: Program) -> dict[int, set[int | None]]:
+def aliases(program: Program) -> dict[int, set[int | None]]:
     """Outputs that may share memory with what came from outside: with which inputs, None for a const."""
     roots: dict[Any, set[int | None]] = {v: {i} for i, v in enumerate(program.inputs)}
     roots.update({v: {None} for v, _ in program.consts})
@@ -203,9 +203,15 @@ def _value(x: Any) -> Any:
     return Array(x.value, x.aval.weak) if type(x) is Literal else x
 
 
-def wrap(program: Program, values: Sequence[Any], results: list[Any]) -> list[Any]:
-    """Arrays of result buffers; a result that may be a view of a user's own buffer is copied."""
-    shared = program.once("shared", lambda: _aliases(program))
+def wrap(
+    program: Program, values: Sequence[Any], results: list[Any], shared: dict[int, set[int | None]] | None = None
+) -> list[Any]:
+    """Arrays of result buffers; a result that may be a view of a user's own buffer is copied.
+
+    shared: which results may be views, of which inputs; what `aliases` finds, unless the executor knows better.
+    """
+    if shared is None:
+        shared = program.once("shared", lambda: aliases(program))
     out = []
     for n, (buffer, atom) in enumerate(zip(results, program.outputs, strict=True)):
         if n in shared and not _are_ours(shared[n], values) and not isinstance(buffer, np.generic):

@@ -16,7 +16,7 @@ from ..avals import Aval
 from ..boundary import boundary
 from ..config import settings, trace_key
 from ..errors import ArgumentError, brief, lines
-from ..interpret import run_program
+from ..executor import run_compiled
 from ..program import Program, closed_program, format_program, program_of
 from ..source import describe, here
 from ..structure import Abstract, clear_structures
@@ -90,7 +90,7 @@ class Jitted:
             entry = self._trace(signature, leaves, dynamic, keywords)
         values = leaves + entry.consts
         if current_trace() is None:
-            results = run_program(entry.program, values)
+            results = run_compiled(entry.program, values)
             if self.donated_names:
                 self._take(args, kwargs)
         else:

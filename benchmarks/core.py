@@ -1,7 +1,8 @@
-"""What is measured: bare gradients, eager arithmetic, tracing, rewriting, depth, import time."""
+"""The core's own figures, on one thread: bare gradients, eager arithmetic, tracing, rewriting, depth, import time."""
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,64 @@ import fx.numpy as fnp
 
 from . import peers
 from .timing import Result, compare
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def report(console: Console, path: str | None, quick: bool) -> None:
+    """Measure, print, and write JSON to `path`."""
+    console.print(f"the core, one thread each; {peers.versions()}")
+    figures: dict[str, object] = {"threads": 1, "versions": peers.versions()}
+    results = [bench() for bench in COMPARISONS]
+    _print_comparisons(console, results)
+    figures["comparisons"] = [
+        {"name": r.name, "us": r.micros, "targets": r.targets, "missed": r.missed()} for r in results
+    ]
+    costs = figures["costs"] = tracing_cost()
+    for name, micros in costs.items():
+        console.print(f"{name}: {micros:.2f} [{COST_TARGETS[name]:g}]")
+    rows = figures["depth"] = list(depth_table((100, 1000) if quick else (100, 300, 1000, 3000, 10000)))
+    _print_depth(console, rows)
+    times = figures["import_ms"] = import_time()
+    ratio = times["fx"] / times["numpy"]
+    console.print(f"import numpy {times['numpy']:.1f} ms, import fx {times['fx']:.1f} ms: {ratio:.2f}x [1.5]")
+    missed = [f"{r.name} against {p}" for r in results for p in r.missed()]
+    missed += [name for name, micros in costs.items() if micros > COST_TARGETS[name]]
+    missed += ["import time"] if ratio > 1.5 else []
+    console.print(f"missed targets: {', '.join(missed) or 'none'}")
+    if path:
+        with open(path, "w") as f:
+            json.dump(figures, f, indent=1)
+
+
+def _print_comparisons(console: Console, results: list[Result]) -> None:
+    from rich.table import Table
+
+    table = Table(title="microseconds per call (median), fx / peer; target in brackets")
+    for column in ("case", "fx", "peers"):
+        table.add_column(column)
+    for r in results:
+        notes = [
+            f"{p} {t:.1f}: {r.ratio(p):.2f}x" + (f" [{r.targets[p]}]" if p in r.targets else "")
+            for p, t in r.micros.items()
+            if p != "fx"
+        ]
+        table.add_row(r.name, f"{r.micros['fx']:.2f}", "\n".join(notes))
+    console.print(table)
+
+
+def _print_depth(console: Console, rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table(title="reverse mode over depth (bare value_and_grad)")
+    for column in ("function", "layers", "us/layer", "peak bytes/layer"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(
+            row["function"], str(row["layers"]), f"{row['us/layer']:.2f}", f"{row['peak bytes/layer']:.0f}"
+        )
+    console.print(table)
 
 
 def scalar_chain(np_: Any) -> Callable[[Any], Any]:

@@ -1,0 +1,1 @@
+"""Native convolutions: geometry, copies with padding, register tiles, and plain loops for other numbers."""

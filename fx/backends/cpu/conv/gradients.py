@@ -1,0 +1,403 @@
+"""Convolutions whose window is large and whose results are few, above all the gradient with respect to the weights.
+
+    result[o, c, q] = sum over n, k of w[o, n, k] * x[c, n, q, k]
+
+Vectors run along the window's taps k, contiguous in both operands; a tile of sums (features o by entries (c, q))
+stays in registers and is added up across its lanes at the end. The long sum over n and k is cut into a number of
+chunks that the shape alone decides; their partial results are added in the order of the chunks.
+
+Seen from the other side, x is what windows slide over with the roles of results and taps exchanged; `turned` says
+it so, and the copies of x are those of the forward direction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..engine import host
+from ..llvm import Function, Module, Value, const, i64, vector
+from ..operations.layout import vector_loop
+from ..operations.operation import Buffer
+from ..operations.tasks import parallel, parallel_ranges
+from .boxes import ENTRY, Boxes, emit_pieces, grown
+from .forward import COPY_BYTES, emit_offsets, joined_pieces
+from .geometry import Axis, Part, Run
+from .numbers import Numbers
+from .planes import Copy, in_place, readable
+
+_TASKS = 16
+_PIECES = 80
+_PARTIAL_BYTES = 16 << 20
+"""Most memory of the partial results."""
+_TASK_PRODUCTS = 1 << 18
+
+
+def turned(part: Part) -> Part:
+    """Results and taps exchanged: the axes run over n and the window, channels are what were images.
+
+    In the new part `w` steps are those of the result, and `y` steps those of the operand w.
+    """
+    batch, *space = part.axes
+    c = part.channels
+    axes = [Axis(c.count, c.count, 1, 1, 1, 0, c.x, 0, c.w)]
+    axes += [Axis(a.size, a.window, a.count, a.dilation, a.stride, a.origin, a.x, a.y, a.w) for a in space]
+    g, o = part.groups, part.features
+    return Part(
+        Run(g.count, g.x, g.y, g.w), Run(o.count, 0, o.y, o.w), Run(batch.count, batch.x, batch.y), tuple(axes), part.y, part.w
+    )  # fmt: skip
+
+
+class Tile(NamedTuple):
+    """Features by entries of the result; pieces that make a vector; whether pieces have ends within a vector."""
+
+    features: int
+    entries: int
+    pieces: int
+    lanes: int
+    masked: bool
+
+    @property
+    def piece(self) -> int:
+        return self.lanes // self.pieces
+
+
+class Gradient:
+    """Plan and emission of the results of one turned part."""
+
+    def __init__(self, part: Part, x: Buffer, y: Buffer):
+        self.part = part
+        self.numbers = Numbers(y.dtype)
+        self.bytes = 4 if self.numbers.scalar == "float" else 8
+        self.direct = readable(part, self.numbers)
+        last = part.axes[-1]
+        self.plain = last.y == 1 or last.count == 1
+        """The other operand can be read where it lies."""
+        self.block = self._block()
+        self.blocks = -(-part.channels.count // self.block)
+        self.boxes = Boxes(part.axes, grown(part.axes, self._fits))
+        self.copy = Copy(part.axes, self.boxes.extents, self.numbers.lanes)
+        self.places = in_place(part) if self.direct else self.copy.places
+        self.y_copy = self._y_copy(self.boxes.extents)
+        self.size = part.groups.count * part.features.count * part.depth
+        self.chunks = self._chunks()
+        self.tile = self._tile()
+        self.table_bytes = -(-self.block * part.taps * 8 // 64) * 64
+
+    def _block(self) -> int:
+        """Channels of x to a task."""
+        p = self.part
+        wide = p.features.count * p.taps * self.bytes
+        most = max(8, (256 << 10) // max(1, wide))
+        blocks = -(-p.channels.count // most)
+        return -(-p.channels.count // blocks)
+
+    def _fits(self, box: Sequence[int]) -> bool:
+        lanes, p = self.numbers.lanes, self.part
+        pieces = Boxes(p.axes, box).pieces(lanes)
+        elements = 0 if self.direct else Copy(p.axes, box, lanes).elements(self.block)
+        elements += 0 if self.plain else self._y_copy(box).elements(p.features.count)
+        return pieces <= 1 or (elements * self.bytes <= COPY_BYTES and pieces <= _PIECES)
+
+    def _y_copy(self, box: Sequence[int]) -> Copy:
+        """Layout of a copy of the other operand, which nothing slides over."""
+        axes = [Axis(a.count, a.count, 1, 1, 1, 0, a.y, 0, 0) for a in self.part.axes]
+        return Copy(axes, box, self.numbers.lanes)
+
+    def _chunks(self) -> int:
+        """Parts of the sum, a number of boxes each."""
+        per = -(-self.boxes.count // min(self.boxes.count, self._most_chunks()))
+        return -(-self.boxes.count // per)
+
+    def _most_chunks(self) -> int:
+        share = self.part.groups.count * self.blocks
+        room = max(1, _PARTIAL_BYTES // (self.size * self.bytes))
+        work = max(1, self.size * self.part.positions // _TASK_PRODUCTS // share)
+        return min(-(-_TASKS // share), room, work)
+
+    def _tile(self) -> Tile:
+        lanes, width = self.numbers.lanes, self.boxes.extents[-1]
+        pieces = 1
+        while pieces < 4 and lanes // pieces // 2 >= max(2, width):
+            pieces *= 2
+        uneven = self.part.axes[-1].count % width != 0
+        masked = pieces > 1 or width % lanes != 0 or uneven
+        return max((Tile(*s, pieces, lanes, masked) for s in _sizes()), key=self._speed)
+
+    def _speed(self, t: Tile) -> float:
+        features, entries = self.part.features.count, self.block * self.part.taps
+        useful = features / (-(-features // t.features) * t.features)
+        useful *= entries / (-(-entries // t.entries) * t.entries)
+        products = t.features * t.entries
+        loads = 2 * t.features + 2 * t.entries + 2
+        return useful * products / (max(products, loads) + 0.25 * min(products, loads))
+
+    @property
+    def scratch(self) -> int:
+        """Bytes for the offsets of the entries and the partial results, whatever the strides."""
+        return self.table_bytes + self._most_chunks() * self.size * self.bytes
+
+    def emit(self, f: Function, x: Value, y: Value, result: Value, scratch: Value) -> None:
+        table, partial = scratch, f.gep("i8", scratch, i64(self.table_bytes))
+        emit_offsets(f, table, self.block, self.places, self.bytes)
+        count = self.part.groups.count * self.blocks * self.chunks
+        parallel(f, "conv_gradient", [x, y, table, partial], count, self._task)
+        self._add_chunks(f, partial, result)
+
+    # One task: a chunk of the sum, for a block of channels of a group
+
+    def _task(self, f: Function, values: list[Value], index: Value) -> None:
+        x, y, table, partial = values
+        p = self.part
+        chunk, index = f.urem(index, i64(self.chunks)), f.udiv(index, i64(self.chunks))
+        block, group = f.urem(index, i64(self.blocks)), f.udiv(index, i64(self.blocks))
+        first = f.mul(block, i64(self.block))
+        channels = f.intrinsic("llvm.smin", f.sub(i64(p.channels.count), first), i64(self.block))
+        x_at = f.add(f.mul(group, i64(p.groups.x)), f.mul(first, i64(p.channels.x)))
+        y_at = f.add(i64(p.y), f.mul(group, i64(p.groups.y)))
+        at = f.add(f.mul(chunk, i64(self.size)), f.mul(group, i64(p.features.count * p.depth)))
+        at = f.add(at, f.mul(first, i64(p.taps)))
+        partial = f.gep(self.numbers.scalar, partial, at)
+        per = -(-self.boxes.count // self.chunks)
+        start = f.mul(chunk, i64(per))
+        stop = f.intrinsic("llvm.smin", f.add(start, i64(per)), i64(self.boxes.count))
+        self._memory(f)
+        with f.loop(start, stop) as loop:
+            is_first = f.icmp("eq", loop.index, start)
+            self._box(f, loop.index, x, x_at, y, y_at, table, channels, partial, is_first)
+
+    def _memory(self, f: Function) -> None:
+        box = self.boxes
+        self.pieces = f.alloca("i8", (box.pieces(self.tile.piece) + self.tile.pieces) * ENTRY)
+        if not self.direct:
+            self.copied = f.alloca("i8", self.copy.elements(self.block) * self.bytes)
+        if not self.plain:
+            self.y_copied = f.alloca("i8", self.y_copy.elements(self.part.features.count) * self.bytes)
+
+    def _box(
+        self, f: Function, number: Value, x: Value, x_at: Value, y: Value, y_at: Value, table: Value,
+        channels: Value, partial: Value, is_first: Value,
+    ) -> None:  # fmt: skip
+        p, t = self.part, self.tile
+        starts, extents = self.boxes.at(f, number)
+        source = self._source(f, x, x_at, channels, starts, extents)
+        y, y_steps, y_step = self._other(f, y, y_at, starts, extents)
+        steps = [s * self.bytes for s in self.places.steps]
+        count = emit_pieces(f, self.pieces, t.piece, extents, steps, y_steps, t.pieces)
+        self._tiles(f, source, y, y_step, table, count, channels, partial, is_first)
+
+    def _other(
+        self, f: Function, y: Value, y_at: Value, starts: list[Value], extents: list[Value]
+    ) -> tuple[Value, list[int], int]:
+        """Where the kernel reads the other operand: steps in bytes along the axes, and between features."""
+        p, size = self.part, self.numbers.bytes
+        if self.plain:
+            for a, start in zip(p.axes, starts, strict=True):
+                y_at = f.add(y_at, f.mul(start, i64(a.y)))
+            return f.gep("i8", y, f.mul(y_at, i64(size))), [a.y * size for a in p.axes], p.features.y * size
+        y = f.gep("i8", y, f.mul(y_at, i64(size)))
+        self.y_copy.emit(
+            f, self.numbers, y, self.y_copied, p.features.count, p.features.y, starts, extents
+        )
+        places = self.y_copy.places
+        return self.y_copied, [s * self.bytes for s in places.steps], places.channel * self.bytes
+
+    def _source(
+        self, f: Function, x: Value, x_at: Value, channels: Value, starts: list[Value], extents: list[Value]
+    ) -> Value:
+        p = self.part
+        if self.direct:
+            for a, start in zip(p.axes, starts, strict=True):
+                x_at = f.add(x_at, f.mul(f.add(f.mul(start, i64(a.stride)), i64(a.origin)), i64(a.x)))
+            return f.gep("i8", x, f.mul(x_at, i64(self.numbers.bytes)))
+        x = f.gep("i8", x, f.mul(x_at, i64(self.numbers.bytes)))
+        self.copy.emit(f, self.numbers, x, self.copied, channels, p.channels.x, starts, extents)
+        return self.copied
+
+    def _tiles(
+        self, f: Function, source: Value, y: Value, y_step: int, table: Value, count: Value, channels: Value,
+        partial: Value, is_first: Value,
+    ) -> None:  # fmt: skip
+        p, t = self.part, self.tile
+        kernel = gradient_kernel(f.module, self.numbers, t, self.plain)
+        entries = f.mul(channels, i64(p.taps))
+        old = f.cast("zext", f.xor(is_first, Value("true", "i1")), "i64")
+        with f.loop(i64(0), i64(p.features.count), t.features, trips=True) as features:
+            o = features.index
+            rows = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), o), i64(t.features))
+            y_row = f.gep("i8", y, f.mul(o, i64(y_step)))
+            result = f.gep(self.numbers.scalar, partial, f.mul(o, i64(p.depth)))
+            with f.loop(i64(0), entries, t.entries) as loop:
+                e = loop.index
+                columns = f.intrinsic("llvm.smin", f.sub(entries, e), i64(t.entries))
+                offsets = f.gep("i64", table, e)
+                place = f.gep(self.numbers.scalar, result, e)
+                args = [source, offsets, columns, y_row, i64(y_step), rows, self.pieces, count]
+                f.call(kernel, "void", [*args, place, i64(p.depth), old])
+
+    # The sum of the chunks
+
+    def _add_chunks(self, f: Function, partial: Value, result: Value) -> None:
+        """Partial results lie as (chunk, group, feature, channel, tap); the result has steps of its own."""
+        p = self.part
+
+        def work(g: Function, values: list[Value], start: Value, stop: Value) -> None:
+            partial, result = values
+            with g.loop(start, stop) as loop:
+                row = g.gep(self.numbers.scalar, partial, g.mul(loop.index, i64(p.depth)))
+                if self.chunks > 1:
+                    self._add_row(g, row)
+                group, o = g.udiv(loop.index, i64(p.features.count)), g.urem(loop.index, i64(p.features.count))
+                to = g.add(g.mul(group, i64(p.groups.w)), g.mul(o, i64(p.features.w)))
+                axes = [(p.channels.count, p.channels.w), *[(a.window, a.w) for a in p.axes if a.window > 1]]
+                self._spread(g, row, result, axes, i64(0), g.add(to, i64(p.w)))
+
+        rows, step = p.groups.count * p.features.count, max(1, (1 << 13) // p.depth)
+        parallel_ranges(f, "conv_chunks", [partial, result], rows, step, work)
+
+    def _add_row(self, f: Function, row: Value) -> None:
+        """The same row of all chunks, added to the first."""
+        scalar, depth = self.numbers.scalar, self.part.depth
+
+        def elements(at: Value, lanes: int) -> None:
+            kind = vector(scalar, lanes)
+            total = f.load(kind, f.gep(scalar, row, at))
+            for c in range(1, self.chunks):
+                total = f.fadd(total, f.load(kind, f.gep(scalar, row, f.add(at, i64(c * self.size)))))
+            f.store(total, f.gep(scalar, row, at))
+
+        vector_loop(f, i64(0), i64(depth), self.numbers.lanes, elements)
+
+    def _spread(
+        self, f: Function, row: Value, result: Value, axes: list[tuple[int, int]], at: Value, to: Value
+    ) -> None:
+        """Neighbours in the row to their places in the result."""
+        (count, step), *rest = axes
+        inner = math.prod(n for n, _ in rest)
+        with f.loop(i64(0), i64(count), trips=True) as loop:
+            here, there = f.add(at, f.mul(loop.index, i64(inner))), f.add(to, f.mul(loop.index, i64(step)))
+            if rest:
+                self._spread(f, row, result, rest, here, there)
+            else:
+                x = f.load(self.numbers.scalar, f.gep(self.numbers.scalar, row, here))
+                self.numbers.store(f, x, result, there)
+
+
+def _sizes() -> list[tuple[int, int]]:
+    """Features and entries whose sums and vectors fit the registers."""
+    return [
+        (features, entries)
+        for features in range(1, 9)
+        for entries in range(1, 10)
+        if features * entries + features + entries < host().registers
+    ]
+
+
+# The kernel
+
+_PARAMS = ["ptr", "ptr", "i64", "ptr", "i64", "i64", "ptr", "i64", "ptr", "i64", "i64"]
+
+
+def gradient_kernel(m: Module, numbers: Numbers, t: Tile, plain: bool) -> str:
+    """kernel(x, offsets, entries, y, step, features, pieces, count, result, result step, old).
+
+    The tile's sums over all pieces are added to the results, or set them where `old` is 0.
+    """
+    y = numbers.memory if plain else numbers.scalar
+    name = f"conv_gradient_{numbers.scalar}_{y}_{t.features}x{t.entries}_{t.pieces}{'m' if t.masked else ''}"
+    if name not in m.functions:
+        _Kernel(m.function(name, "void", _PARAMS, attrs="nounwind"), numbers, t, plain).emit()
+    return name
+
+
+class _Kernel:
+    def __init__(self, f: Function, numbers: Numbers, t: Tile, plain: bool):
+        self.f, self.numbers, self.t, self.plain = f, numbers, t, plain
+
+    def emit(self) -> None:
+        f, t = self.f, self.t
+        x, offsets, entries, y, step, rows, pieces, count, result, result_step, old = f.args
+        last_entry, last_row = f.sub(entries, i64(1)), f.sub(rows, i64(1))
+        least = lambda i, last: f.intrinsic("llvm.smin", i64(i), last) if i else i64(0)
+        bases = [
+            f.gep("i8", x, f.load("i64", f.gep("i64", offsets, least(e, last_entry)))) for e in range(t.entries)
+        ]
+        lines = [f.gep("i8", y, f.mul(least(o, last_row), step)) for o in range(t.features)]
+        zero = const(vector(self.numbers.scalar, t.lanes), 0)
+        with f.loop(i64(0), count, t.pieces, carry=[zero] * (t.features * t.entries), trips=True) as loop:
+            at = f.gep("i8", pieces, f.mul(loop.index, i64(ENTRY)))
+            places = [self._entry(at, i) for i in range(t.pieces)]
+            ys = [self._vector(line, places, 1, self.numbers if self.plain else None) for line in lines]
+            sums = list(loop.carry)
+            for e, base in enumerate(bases):
+                value = self._vector(base, places, 0, None)
+                for o in range(t.features):
+                    sums[o * t.entries + e] = f.fma(ys[o], value, sums[o * t.entries + e])
+            loop.next(*sums)
+        self._add(loop.results, entries, rows, result, result_step, old)
+        f.ret()
+
+    def _entry(self, at: Value, i: int) -> tuple[list[Value], Value | None]:
+        f, t = self.f, self.t
+        at = f.gep("i8", at, i64(i * ENTRY))
+        offsets = [f.load("i64", f.gep("i64", at, i64(j))) for j in range(2)]
+        if not t.masked:
+            return offsets, None
+        return offsets, f.tail_mask(f.load("i64", f.gep("i64", at, i64(2))), t.piece)
+
+    def _vector(
+        self, base: Value, places: list[tuple[list[Value], Value | None]], which: int, numbers: Numbers | None
+    ) -> Value:
+        """The pieces at their offsets from `base`, joined; elements as in memory where `numbers` says what they are."""
+        f, t = self.f, self.t
+        scalar = numbers.memory if numbers else self.numbers.scalar
+        kind, found = vector(scalar, t.piece), []
+        for offsets, mask in places:
+            p = f.gep("i8", base, offsets[which])
+            if mask is None:
+                found.append(f.load(kind, p))
+            else:
+                found.append(f.masked_load(kind, p, mask, const(kind, 0)))
+        x = joined_pieces(f, found)
+        return numbers.widen(f, x) if numbers else x
+
+    def _add(
+        self, sums: list[Value], entries: Value, rows: Value, result: Value, step: Value, old: Value
+    ) -> None:
+        """The sums of the lanes to the results, a row of entries for every feature."""
+        f, t, scalar = self.f, self.t, self.numbers.scalar
+        kind, groups = sums[0].type, -(-len(sums) // t.lanes)
+        totals, buffer = f.alloca(kind, groups + 1), f.alloca(kind, groups * t.lanes)
+        for i, x in enumerate(sums):
+            f.store(x, f.gep(kind, buffer, i64(i)))
+        with f.loop(i64(0), i64(groups), trips=True) as loop:
+            first = f.gep(kind, buffer, f.mul(loop.index, i64(t.lanes)))
+            some = [f.load(kind, f.gep(kind, first, i64(i))) for i in range(t.lanes)]
+            f.store(sums_of_lanes(f, some), f.gep(kind, totals, loop.index))
+        width = 1 << (t.entries - 1).bit_length()
+        kind = vector(scalar, width)
+        mask, zero = f.tail_mask(entries, width), const(kind, 0.0)
+        keep = f.and_(mask, f.splat(f.icmp("ne", old, i64(0)), width))
+        with f.loop(i64(0), rows, trips=True) as row:
+            place = f.gep(scalar, result, f.mul(row.index, step))
+            new = f.load(kind, f.gep(scalar, totals, f.mul(row.index, i64(t.entries))))
+            f.masked_store(f.fadd(f.masked_load(kind, place, keep, zero), new), place, mask)
+
+
+def sums_of_lanes(f: Function, vectors: Sequence[Value]) -> Value:
+    """Lane i is the sum of the lanes of vector i, each by the same tree: halves, quarters, ..."""
+    level, lanes = list(vectors), len(vectors)
+    width = lanes
+    while len(level) > 1:
+        half, count = width // 2, len(level) // 2
+        low = [
+            start + source * lanes + i
+            for start in range(0, lanes, width)
+            for source in (0, 1)
+            for i in range(half)
+        ]
+        pairs = list(zip(level[:count], level[count:], strict=True))
+        level = [f.fadd(f.shuffle(a, b, low), f.shuffle(a, b, [i + half for i in low])) for a, b in pairs]
+        width = half
+    return level[0]

@@ -1,0 +1,270 @@
+"""A schedule as one LLVM module: kernels, operations, and entry points that run them in order.
+
+    i32 segment(ptr arrays, ptr arena)     `arrays` is a Python tuple of NumPy arrays
+
+Steps without a native form stand between segments; what they exchange with native code are arrays of Python's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...compiler.fuse import Schedule, Step
+from ...compiler.memory_plan import Arena, Interval, aligned, plan
+from ...compiler.nest import View
+from ...core.program import Var
+from ...core.structure import Literal
+from .layout import ORDERED, objects
+from .llvm import Function, Module, Value, i64
+from .nests import Kernel, emit_nest
+from .operations.operation import Buffer
+from .target import operation_for
+
+
+class Segment(NamedTuple):
+    """A run of native steps: its entry point, and the arrays it takes by register."""
+
+    name: str
+    reads: list[int]
+    writes: list[int]
+
+
+class Emitted(NamedTuple):
+    """A Program ready to be linked and run."""
+
+    text: str
+    exports: list[str]
+    imports: list[str]
+    parts: list[Any]
+    """Segments, and Steps that Python runs, in order."""
+    registers: dict[Var, int]
+    """Arrays of Python's, by the variable that is stored there: inputs and consts first."""
+    arena: Arena
+    intervals: list[Interval]
+    kernels: dict[int, list[Kernel]]
+    """By position of the step."""
+
+
+def emit(schedule: Schedule) -> Emitted:
+    """Write all code of a schedule."""
+    return _Emission(schedule).run()
+
+
+class _Emission:
+    def __init__(self, schedule: Schedule):
+        self.schedule, self.steps = schedule, schedule.steps
+        self.module = Module(schedule.program.name)
+        self.native = [s.eqn is None or operation_for(s.eqn) is not None for s in self.steps]
+        self.kernels: dict[int, list[Kernel]] = {}
+        self.imports: set[str] = set()
+
+    def run(self) -> Emitted:
+        for n, step in enumerate(self.steps):
+            if step.eqn is None:
+                self.kernels[n] = [
+                    emit_nest(self.module, nest, f"nest{n}_{k}") for k, nest in enumerate(step.nests)
+                ]
+        self.place()
+        parts = self.segments()
+        exports = [p.name for p in parts if isinstance(p, Segment)]
+        return Emitted(
+            str(self.module), exports, sorted(self.imports), parts, self.registers, self.arena,
+            self.intervals, self.kernels,
+        )  # fmt: skip
+
+    # Where arrays live
+
+    def reads(self, n: int) -> list[Var]:
+        step = self.steps[n]
+        if step.eqn is not None:
+            return [x.base for x in step.operands if isinstance(x, View)]
+        return [view.base for nest in step.nests for view in nest.loads.values()]
+
+    def writes(self, n: int) -> list[Var]:
+        step = self.steps[n]
+        if step.eqn is not None:
+            return list(step.eqn.outputs)
+        return list(
+            dict.fromkeys([v for nest in step.nests for v in nest.stores] + [t.base for nest in step.nests for _, t in nest.copies])
+        )
+
+    def place(self) -> None:
+        """A register for what Python sees, a place in the arena for the rest."""
+        program = self.schedule.program
+        self.registers: dict[Var, int] = {}
+        for v in (*program.inputs, *[v for v, _ in program.consts]):
+            self.registers.setdefault(v, len(self.registers))
+        self.arity = len(self.registers)
+        born: dict[Var, int] = {}
+        last: dict[Var, int] = {}
+        crossing: set[Var] = {o.base for o in self.schedule.outputs if isinstance(o, View)}
+        piece = [0] * len(self.steps)
+        for n in range(1, len(self.steps)):
+            piece[n] = piece[n - 1] + (not self.native[n] or not self.native[n - 1])
+        for n in range(len(self.steps)):
+            for v in self.reads(n):
+                last[v] = n
+                if v in born and piece[born[v]] != piece[n]:
+                    crossing.add(v)
+            for v in self.writes(n):
+                born[v] = n
+                last[v] = n
+                if not self.native[n]:
+                    crossing.add(v)
+        self.intervals = []
+        for v, n in born.items():
+            if v in crossing:
+                self.registers.setdefault(v, len(self.registers))
+            else:
+                self.intervals.append(Interval(v, v.aval.nbytes, n, last[v]))
+        for n, step in enumerate(self.steps):
+            size = self.scratch_of(n, step)
+            if size:
+                self.intervals.append(Interval(("scratch", n), size, n, n))
+        self.arena = plan(self.intervals)
+
+    def scratch_of(self, n: int, step: Step) -> int:
+        if step.eqn is None:
+            return sum(aligned(k.scratch) for k in self.kernels[n] if k.scratch)
+        if not self.native[n]:
+            return 0
+        operation = operation_for(step.eqn)
+        assert operation is not None
+        return operation.scratch([v.aval for v in step.eqn.inputs], step.eqn.params)
+
+    # Segments
+
+    def segments(self) -> list[Any]:
+        parts: list[Any] = []
+        run: list[int] = []
+        for n in range(len(self.steps)):
+            if self.native[n]:
+                run.append(n)
+                continue
+            if run:
+                parts.append(self.segment(len(parts), run))
+                run = []
+            parts.append(self.steps[n])
+        if run:
+            parts.append(self.segment(len(parts), run))
+        return parts
+
+    def segment(self, number: int, run: list[int]) -> Segment:
+        """An entry point that runs these steps."""
+        name = f"segment{number}"
+        f = self.module.function(name, "i32", ["ptr", "ptr"], internal=False)
+        made = {v for n in run for v in self.writes(n)}
+        touched = dict.fromkeys(v for n in run for v in (*self.reads(n), *self.writes(n)))
+        reads = [v for v in touched if v in self.registers and v not in made]
+        writes = [v for v in touched if v in self.registers and v in made]
+        self.pointers: dict[Var, Value] = {}
+        for i, v in enumerate((*reads, *writes)):
+            item = f.load("ptr", f.gep("i8", f.args[0], i64(objects().items + 8 * i)))
+            self.pointers[v] = self.checked(f, item, v, i) if i < len(reads) else self.data(f, item)
+        for v in touched:
+            if v not in self.registers:
+                self.pointers[v] = f.gep("i8", f.args[1], i64(self.arena.offsets[v]))
+        for n in run:
+            self.step(f, n)
+        f.ret(Value("0", "i32"))
+        return Segment(name, [self.registers[v] for v in reads], [self.registers[v] for v in writes])
+
+    def data(self, f: Function, item: Value) -> Value:
+        return f.load("ptr", f.gep("i8", item, i64(objects().data)))
+
+    def checked(self, f: Function, item: Value, v: Var, i: int) -> Value:
+        """The elements of an array in row-major order, or of a scalar; otherwise the call ends with 1 + i."""
+        at = objects()
+        kind = f.load("i64", f.gep("i8", item, i64(at.type)))
+        ready, refuse, test, scalar, array = (f.new_label(x) for x in ("ready", "refuse", "test", "scalar", "array"))
+        f.branch_if(f.icmp("eq", kind, i64(id(np.ndarray))), array, test)
+        f.block(array)
+        flags = f.load("i32", f.gep("i8", item, i64(at.flags)))
+        want = Value(str(ORDERED), "i32")
+        elements = self.data(f, item)
+        f.branch_if(f.icmp("eq", f.and_(flags, want), want), ready, refuse)
+        f.block(test)
+        fits = f.icmp("eq", kind, i64(id(v.aval.dtype.type) if v.aval.shape == () else 0))
+        f.branch_if(fits, scalar, refuse)
+        f.block(scalar)
+        value = f.gep("i8", item, i64(at.scalar))
+        f.branch(ready)
+        f.block(refuse)
+        f.ret(Value(str(1 + i), "i32"))
+        f.block(ready)
+        return f.phi("ptr", (elements, array), (value, scalar))
+
+    def step(self, f: Function, n: int) -> None:
+        step = self.steps[n]
+        f.comment(step.eqn.primitive.name if step.eqn is not None else "; ".join(x.describe() for x in step.nests))
+        if step.eqn is not None:
+            self.operation(f, n, step)
+            return
+        scratch = self.scratch(f, n)
+        for kernel in self.kernels[n]:
+            self.kernel(f, kernel, scratch)
+            if kernel.scratch:
+                scratch = f.gep("i8", scratch, i64(aligned(kernel.scratch)))
+
+    def scratch(self, f: Function, n: int) -> Value:
+        offset = self.arena.offsets.get(("scratch", n))
+        return Value("null", "ptr") if offset is None else f.gep("i8", f.args[1], i64(offset))
+
+    def kernel(self, f: Function, kernel: Kernel, scratch: Value) -> None:
+        if kernel.plan.nest.size == 0:
+            return
+        pointers = [self.pointers[b] for b in kernel.bases]
+        if kernel.chunks == 1:
+            f.call(kernel.name, "void", [*pointers, scratch, i64(0), i64(0), i64(kernel.units)])
+        else:
+            self.parallel(f, kernel, [*pointers, scratch])
+        if kernel.end:
+            f.call(kernel.end, "void", [*pointers, scratch])
+
+    def parallel(self, f: Function, kernel: Kernel, pointers: Sequence[Value]) -> None:
+        """Chunks of a kernel on the thread pool."""
+        self.imports.add("fx_parallel")
+        context = f.alloca("ptr", len(pointers))
+        for i, p in enumerate(pointers):
+            f.store(p, f.gep("ptr", context, i64(i)), 8)
+        body = self.chunk_body(kernel, len(pointers))
+        f.call("fx_parallel", "void", [Value(f"@{body}", "ptr"), context, i64(kernel.chunks)])
+
+    def chunk_body(self, kernel: Kernel, count: int) -> str:
+        name = kernel.name + "_chunk"
+        if name not in self.module.functions:
+            g = self.module.function(name, "void", ["ptr", "i64"])
+            context, chunk = g.args
+            pointers = [g.load("ptr", g.gep("ptr", context, i64(i)), 8) for i in range(count)]
+            bound = lambda c: g.udiv(g.mul(c, i64(kernel.units)), i64(kernel.chunks))
+            lo, hi = bound(chunk), bound(g.add(chunk, i64(1)))
+            g.call(kernel.name, "void", [*pointers, chunk, lo, hi])
+            g.ret()
+        return name
+
+    def operation(self, f: Function, n: int, step: Step) -> None:
+        assert step.eqn is not None
+        operation = operation_for(step.eqn)
+        assert operation is not None
+        inputs = [self.buffer(f, x) for x in step.operands]
+        outputs = [Buffer(self.pointers[v], v.aval.shape, _row_major(v.aval.shape), v.aval.dtype) for v in step.eqn.outputs]
+        operation.emit(f, inputs, outputs, self.scratch(f, n), step.eqn.params)
+
+    def buffer(self, f: Function, x: Any) -> Buffer:
+        if type(x) is Literal:
+            name = f"literal{len(self.module.globals)}"
+            return Buffer(self.module.data(name, np.asarray(x.value, x.aval.dtype)), (), (), x.aval.dtype)
+        dtype = x.base.aval.dtype
+        start = f.gep("i8", self.pointers[x.base], i64(x.offset * dtype.itemsize))
+        return Buffer(start, x.shape, x.strides, dtype)
+
+
+def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    strides, step = [], 1
+    for d in reversed(shape):
+        strides.append(step)
+        step *= d
+    return tuple(reversed(strides))

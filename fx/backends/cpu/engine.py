@@ -1,0 +1,121 @@
+"""From LLVM assembly to functions in memory: the host's vectors, code generation, linking.
+
+Objects are position-independent machine code; `fx.backends.cpu.object_cache` keeps them on disk.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+from typing import Any, NamedTuple
+
+import llvmlite.binding as binding
+
+
+class Host(NamedTuple):
+    """What code generation needs to know of this machine."""
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+    registers: int
+    """Vector registers."""
+    l1: int
+    l2: int
+    l3: int
+
+
+@functools.cache
+def host() -> Host:
+    """This machine: CPU name and features, vector width, cache sizes in bytes."""
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f") and features.get("avx512vl") and features.get("avx512dq"):
+        width, registers = 64, 32
+    elif features.get("avx2") and features.get("fma"):
+        width, registers = 32, 16
+    else:
+        width, registers = 16, 32 if "neon" in features else 16
+    l1, l2, l3 = _caches()
+    return Host(
+        binding.get_default_triple(), binding.get_host_cpu_name(), features.flatten(), width, registers, l1, l2, l3
+    )
+
+
+def _caches() -> tuple[int, int, int]:
+    """Data cache sizes of a core, from the kernel where it tells; else what is common."""
+    sizes = {"1": 32 << 10, "2": 1 << 20, "3": 16 << 20}
+    for index in range(5):
+        try:
+            root = f"/sys/devices/system/cpu/cpu0/cache/index{index}/"
+            level, kind, size = (_read(root + name) for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        if kind in ("Data", "Unified") and level in sizes and size.endswith("K"):
+            sizes[level] = int(size[:-1]) << 10
+    return sizes["1"], sizes["2"], sizes["3"]
+
+
+def _read(path: str) -> str:
+    with open(path) as f:
+        return f.read().strip()
+
+
+class Engine:
+    """Code generator and linker of this process."""
+
+    def __init__(self) -> None:
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        target = binding.Target.from_default_triple()
+        self.machine = target.create_target_machine(cpu=host().cpu, features=host().features, opt=2, reloc="pic")
+        self.jit = binding.create_lljit_compiler(self.machine)
+        self.numbers = itertools.count()
+        self.lock = threading.Lock()
+        self.symbols: dict[str, int] = {}
+
+    def object_code(self, text: str) -> bytes:
+        """Machine code of a module in LLVM assembly."""
+        with self.lock:
+            module = binding.parse_assembly(text)
+            module.verify()
+            return bytes(self.machine.emit_object(module))
+
+    def assembly(self, text: str) -> str:
+        """The same as text."""
+        with self.lock:
+            return str(self.machine.emit_assembly(binding.parse_assembly(text)))
+
+    def provide(self, name: str, address: int) -> None:
+        """A function outside that later modules may call by name."""
+        self.symbols[name] = address
+
+    def link(self, code: bytes, names: list[str], imports: list[str] = []) -> Linked:  # noqa: B006
+        """Load object code; gives the addresses of its exported functions `names`."""
+        with self.lock:
+            builder = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+            for name in imports:
+                builder.import_symbol(name, self.symbols[name])
+            for name in names:
+                builder.export_symbol(name)
+            library = builder.link(self.jit, f"fx{next(self.numbers)}")
+            return Linked(library, {name: library[name] for name in names})
+
+
+class Linked(NamedTuple):
+    """Code in memory; it stays as long as `library` lives."""
+
+    library: Any
+    address: dict[str, int]
+
+
+@functools.cache
+def engine() -> Engine:
+    """The engine, started when first needed."""
+    return Engine()
+
+
+def build(text: str, names: list[str], imports: list[str] = []) -> Linked:  # noqa: B006
+    """Assembly to addresses."""
+    return engine().link(engine().object_code(text), names, imports)

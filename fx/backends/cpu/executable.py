@@ -1,0 +1,207 @@
+"""A compiled Program that Python can call: linked code, the arena, and the steps that Python runs itself."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...compiler.fuse import Step, fuse
+from ...compiler.nest import View, whole
+from ...compiler.simplify import Stage, simplify
+from ...core.errors import DeviceError
+from ...core.interpret import aliases
+from ...core.program import Program, Var
+from ...core.structure import Literal
+from .. import pool
+from . import threads
+from .emission import Emitted, Segment, emit
+from .engine import engine
+from .object_cache import cached_object
+from .target import HostTarget
+
+_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t)
+KEPT_ARENA = 1 << 20
+"""Bytes up to which an executable keeps its arena between calls."""
+
+
+class Timing(NamedTuple):
+    """Seconds of one part of compilation."""
+
+    name: str
+    seconds: float
+
+
+class Executable:
+    """A Program compiled for the host; call `run(buffers)`."""
+
+    def __init__(self, program: Program):
+        clock = _Clock()
+        self.program = program
+        self.stages: list[Stage] = simplify(program)
+        clock.mark("simplify")
+        self.schedule = fuse(self.stages[-1].program, HostTarget())
+        clock.mark("fuse")
+        self.emitted: Emitted = emit(self.schedule)
+        clock.mark("emit")
+        self._link()
+        clock.mark("generate code and link")
+        self.timings = clock.marks
+        self.arena = self.emitted.arena.nbytes
+        self.arenas: list[tuple[Any, int]] = []
+        self._prepare()
+
+    # Before the first run
+
+    def _link(self) -> None:
+        emitted = self.emitted
+        self.linked = None
+        if not emitted.exports:
+            return
+        if "fx_parallel" in emitted.text:
+            threads.ensure()
+        known = engine().symbols
+        imports = [name for name in known if f"@{name}(" in emitted.text]
+        code = cached_object(emitted.text, lambda: engine().object_code(emitted.text))
+        self.linked = engine().link(code, emitted.exports, imports)
+
+    def _prepare(self) -> None:
+        emitted, registers = self.emitted, self.emitted.registers
+        final = self.schedule.program
+        self.arity = len(final.inputs)
+        self.consts = [value for _, value in final.consts]
+        slots = {r: v for v, r in registers.items()}
+        self.blank: list[Any] = [None] * (len(registers) - self.arity - len(self.consts))
+        made: set[int] = set()
+        self.parts: list[tuple[Any, ...]] = []
+        for part in emitted.parts:
+            if isinstance(part, Segment):
+                assert self.linked is not None
+                call = _SIGNATURE(self.linked.address[part.name])
+                makers = [_maker(slots[r]) for r in part.writes]
+                self.parts.append((call, part.reads, list(zip(part.writes, makers, strict=True))))
+            else:
+                self.parts.append(self._python_step(part))
+            made.update(part.writes if isinstance(part, Segment) else ())
+        self.results = [self._result(o) for o in self.schedule.outputs]
+        self.shared = self._shared()
+
+    def _python_step(self, step: Step) -> tuple[Any, ...]:
+        eqn = step.eqn
+        assert eqn is not None
+        kernel = eqn.primitive.kernel(np, eqn.params)
+        operands = [_reader(x, self.emitted.registers) for x in step.operands]
+        outs = [self.emitted.registers[v] for v in eqn.outputs]
+        return None, (kernel, operands, outs, eqn), eqn.primitive.multiple
+
+    def _result(self, o: Any) -> Callable[[list[Any]], Any]:
+        if type(o) is Literal:
+            return lambda registers: o.value
+        if isinstance(o, View):
+            register, shape = self.emitted.registers[o.base], o.shape
+            if shape == o.base.aval.shape:
+                return lambda registers: registers[register]
+            return lambda registers: np.asarray(registers[register]).reshape(shape)
+        register = self.emitted.registers[o]
+        return lambda registers: registers[register]
+
+    def _shared(self) -> dict[int, set[int | None]]:
+        """Results that are inputs, or that a step of Python's may have made a view of one."""
+        steps = [p for p in self.emitted.parts if isinstance(p, Step)]
+        theirs = {v for s in steps for v in s.eqn.outputs}  # type: ignore[union-attr]
+        found = aliases(self.schedule.program)
+        outputs = enumerate(self.schedule.outputs)
+        may = {n for n, o in outputs if type(o) is Var or (isinstance(o, View) and o.base in theirs)}
+        return {n: roots for n, roots in found.items() if n in may}
+
+    # Running
+
+    def run(self, buffers: Sequence[Any]) -> list[Any]:
+        """Results for input buffers on the host."""
+        registers = [*buffers, *self.consts, *self.blank]
+        arena = self._take_arena() if self.arena else None
+        try:
+            for call, reads, writes in self.parts:
+                if call is None:
+                    _run_python(reads, registers, writes)
+                else:
+                    self._run_native(call, reads, writes, registers, arena)
+        finally:
+            if arena is not None:
+                self._give_arena(arena)
+        return [result(registers) for result in self.results]
+
+    def _run_native(self, call: Any, reads: list[int], writes: list[Any], registers: list[Any], arena: Any) -> None:
+        for r, make in writes:
+            registers[r] = make()
+        arrays = tuple([registers[r] for r in reads] + [registers[r] for r, _ in writes])
+        status = call(id(arrays), arena[1] if arena else 0)
+        while status:
+            r = reads[status - 1]
+            registers[r] = _ordered(registers[r])
+            arrays = tuple([registers[r] for r in reads] + [registers[r] for r, _ in writes])
+            again = call(id(arrays), arena[1] if arena else 0)
+            if again == status:
+                raise DeviceError(f"Operand {status} of compiled code is no array in memory.")
+            status = again
+
+    def _take_arena(self) -> tuple[Any, int]:
+        try:
+            return self.arenas.pop()
+        except IndexError:
+            block = pool.HOST.take(self.arena, self)
+            return block, block.address
+
+    def _give_arena(self, arena: tuple[Any, int]) -> None:
+        if self.arena <= KEPT_ARENA:
+            self.arenas.append(arena)
+        else:
+            pool.HOST.give(arena[0])
+
+    def describe(self) -> str:
+        return f"the temporaries of {self.program.name}"
+
+
+def _maker(v: Var) -> Callable[[], Any]:
+    shape, dtype = v.aval.shape, v.aval.dtype
+    if v.aval.nbytes >= pool.SMALL:
+        return lambda: pool.HOST.empty(shape, dtype, None)
+    empty = np.empty
+    return lambda: empty(shape, dtype)
+
+
+def _ordered(x: Any) -> Any:
+    found = np.ascontiguousarray(x).reshape(np.shape(x))
+    return found if found.flags.aligned and type(found) is np.ndarray else np.array(found, order="C")
+
+
+def _reader(x: Any, registers: dict[Var, int]) -> Callable[[list[Any]], Any]:
+    """How a step of Python's gets an operand."""
+    if type(x) is Literal:
+        return lambda env: x.value
+    register = registers[x.base]
+    if x == whole(x.base):
+        return lambda env: env[register]
+    size, offset, shape = int(np.prod(x.shape, dtype=np.int64)), x.offset, x.shape
+    return lambda env: np.ascontiguousarray(env[register]).reshape(-1)[offset : offset + size].reshape(shape)
+
+
+def _run_python(step: Any, registers: list[Any], multiple: bool) -> None:
+    kernel, operands, outs, _ = step
+    found = kernel(*[read(registers) for read in operands])
+    for r, value in zip(outs, found if multiple else (found,), strict=True):
+        registers[r] = value
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+        self.marks: list[Timing] = []
+
+    def mark(self, name: str) -> None:
+        now = time.perf_counter()
+        self.marks.append(Timing(name, now - self.last))
+        self.last = now

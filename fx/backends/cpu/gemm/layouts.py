@@ -1,0 +1,107 @@
+"""Operands in another layout or type: copied first, where that makes matrix products of a contraction.
+
+Several axes that are summed over must be one stride apart in both operands; axes of the batch must not come last in
+the result; float16 and bfloat16 are multiplied as float32, complex numbers as their parts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ....primitives.contraction import parse
+from ..llvm import Function, Value, i64
+from ..operations.operation import Buffer, row_major
+from .axes import axes_of, extent
+from .copying import Step, emit_copy
+from .library import library
+from .matrices import form_of
+
+
+@contextmanager
+def workspace(f: Function, nbytes: int) -> Iterator[Value]:
+    """Memory for what stands inside."""
+    library()
+    memory = f.call("fx_workspace_take", "ptr", [i64(nbytes)])
+    yield memory
+    f.call("fx_workspace_give", "void", [memory])
+
+
+@contextmanager
+def temporary(f: Function, letters: str, sizes: dict[str, int], dtype: np.dtype[Any]) -> Iterator[Buffer]:
+    """A contiguous array with these axes."""
+    shape = tuple(sizes[i] for i in letters)
+    with workspace(f, max(64, int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)) as memory:
+        yield Buffer(memory, shape, row_major(shape), dtype)
+
+
+def fill(f: Function, source: Buffer, letters: str, target: Buffer, order: str) -> None:
+    """target, with axes `order`, = source, with axes `letters`."""
+    steps = [
+        Step(target.shape[at], source.strides[letters.index(i)], target.strides[at]) for at, i in enumerate(order)
+    ]
+    emit_copy(f, source, target, steps)
+
+
+def sizes_of(spec: str, left: Buffer, right: Buffer) -> dict[str, int]:
+    a, b, _ = parse(spec)
+    return dict(zip(a + b, left.shape + right.shape, strict=True))
+
+
+def canonical(spec: str, inner_of: int = 0) -> tuple[str, str, str]:
+    """Orders of axes in which the contraction is one batch of matrix products; steps as operand `inner_of` has them."""
+    left, right, out = parse(spec)
+    batch = "".join(i for i in out if i in left and i in right)
+    rows = "".join(i for i in out if i not in right)
+    cols = "".join(i for i in out if i not in left)
+    inner = "".join(i for i in (left, right)[inner_of] if i in left and i in right and i not in out)
+    return batch + rows + inner, batch + inner + cols, batch + rows + cols
+
+
+class Arrangement(NamedTuple):
+    """For each array the order of axes that it is copied to or from, contiguous; None where it stays as it is."""
+
+    left: str | None
+    right: str | None
+    out: str | None
+
+    def applied(self, spec: str) -> str:
+        """The spec after the copies."""
+        a, b, c = (new or old for new, old in zip(self, parse(spec), strict=True))
+        return f"{a},{b}->{c}"
+
+    def cost(self, sizes: dict[str, int]) -> int:
+        """Elements that are copied."""
+        return sum(int(np.prod([sizes[i] for i in letters])) for letters in self if letters is not None)
+
+
+STAY = Arrangement(None, None, None)
+
+
+def arrangement(spec: str, left: Buffer, right: Buffer, out: Buffer) -> Arrangement | None:
+    """The cheapest one that makes products of matrices; None where plain loops are as good."""
+    axes, sizes = axes_of(spec, left, right, out), sizes_of(spec, left, right)
+    if form_of(axes):
+        return STAY
+    m, n, k = extent(axes.rows), extent(axes.cols), extent(axes.inner)
+    if not axes.inner or m * n * k < 4 * (m * k + k * n + m * n):
+        return None
+    choices = []
+    for inner_of in (0, 1):
+        x, y, z = canonical(spec, inner_of)
+        choices += [Arrangement(*p) for p in itertools.product((None, x), (None, y), (None, z))]
+    return min((x for x in choices if _fits(x, spec, (left, right, out), sizes)), key=lambda x: x.cost(sizes))
+
+
+def _fits(x: Arrangement, spec: str, buffers: tuple[Buffer, ...], sizes: dict[str, int]) -> bool:
+    arrays = [b if letters is None else _like(b, letters, sizes) for b, letters in zip(buffers, x, strict=True)]
+    return form_of(axes_of(x.applied(spec), *arrays)) is not None
+
+
+def _like(buffer: Buffer, letters: str, sizes: dict[str, int]) -> Buffer:
+    shape = tuple(sizes[i] for i in letters)
+    return Buffer(buffer.pointer, shape, row_major(shape), buffer.dtype)

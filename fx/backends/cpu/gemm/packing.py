@@ -1,0 +1,160 @@
+"""Copying a block of an operand to the order in which the kernels read it.
+
+    pack(source, wide, deep, count, k, destination)
+
+The block is `count` lines (rows of A, columns of B) by `k` steps; `wide` and `deep` are what a line and a step
+mean in the source, in bytes. Packed layout, W lines to a panel: line r, step s is element
+
+    (r // W * k + s) * W + r % W
+
+of the destination. Lines that the last panel lacks are unspecified, and up to a vector behind the last panel is
+overwritten. What is read always belongs to the block.
+"""
+
+from __future__ import annotations
+
+from ..llvm import Function, Module, Value, const, i64, vector
+from .tiles import Tile
+
+PARAMS = ["ptr", "i64", "i64", "i64", "i64", "ptr"]
+
+
+def packer(m: Module, t: Tile, name: str, width: int) -> str:
+    """The packing function for panels of `width` lines."""
+    copy, turn, collect = (
+        make(m, t, f"{name}_{kind}", width)
+        for kind, make in (("copy", _copy_panel), ("turn", _turn_panel), ("collect", _collect_panel))
+    )
+    f = m.function(name, "void", PARAMS, attrs="nounwind")
+    source, wide, deep, count, k, destination = f.args
+    size = i64(t.bytes)
+    panel_bytes = f.mul(k, i64(width * t.bytes))
+    for_turn, for_copy = f.icmp("eq", deep, size), f.icmp("eq", wide, size)
+    with f.loop(i64(0), count, width, carry=[source, destination]) as loop:
+        p, q = loop.carry
+        here = f.intrinsic("llvm.smin", f.sub(count, loop.index), i64(width))
+        args = [p, wide, deep, here, k, q]
+
+        def other(args: list[Value] = args) -> list[Value]:
+            f.choose(for_turn, lambda: _call(f, turn, args), lambda: _call(f, collect, args))
+            return []
+
+        f.choose(for_copy, lambda args=args: _call(f, copy, args), other)
+        loop.next(f.gep("i8", p, f.mul(wide, i64(width))), f.gep("i8", q, panel_bytes))
+    f.ret()
+    return name
+
+
+def _call(f: Function, name: str, args: list[Value]) -> list[Value]:
+    f.call(name, "void", args)
+    return []
+
+
+def _copy_panel(m: Module, t: Tile, name: str, width: int) -> str:
+    """Lines lie side by side: a step is a few vectors."""
+    f = m.function(name, "void", PARAMS, attrs="nounwind")
+    source, _, deep, count, k, destination = f.args
+    vectors = -(-width // t.lanes)
+    masks = [f.tail_mask(f.sub(count, i64(v * t.lanes)), t.lanes) for v in range(vectors)]
+
+    def steps(masked: bool) -> list[Value]:
+        with f.loop(i64(0), k, carry=[source, destination]) as loop:
+            p, q = loop.carry
+            for v in range(vectors):
+                at = f.gep("i8", p, i64(v * t.lanes * t.bytes))
+                x = f.masked_load(t.vector, at, masks[v], const(t.vector, 0)) if masked else f.load(t.vector, at)
+                f.store(x, f.gep("i8", q, i64(v * t.lanes * t.bytes)))
+            loop.next(f.gep("i8", p, deep), f.gep("i8", q, i64(width * t.bytes)))
+        return []
+
+    if width % t.lanes:
+        steps(True)
+    else:
+        f.choose(f.icmp("eq", count, i64(width)), lambda: steps(False), lambda: steps(True))
+    f.ret()
+    return name
+
+
+def _turn_panel(m: Module, t: Tile, name: str, width: int) -> str:
+    """Steps lie side by side: blocks of 16 bytes of each line are loaded and transposed."""
+    f = m.function(name, "void", PARAMS, attrs="nounwind")
+    source, wide, _, count, k, destination = f.args
+    chunk = 16 // t.bytes
+    lines = _line_offsets(f, wide, count, -(-width // t.lanes) * t.lanes)
+    whole = f.sub(k, f.urem(k, i64(chunk)))
+    row = i64(width * t.bytes)
+
+    with f.loop(i64(0), whole, chunk, carry=[source, destination]) as loop:
+        p, q = loop.carry
+        columns = [_transposed(f, t, p, lines[v : v + t.lanes]) for v in range(0, len(lines), t.lanes)]
+        for s in range(chunk):
+            for v, column in enumerate(columns):
+                f.store(column[s], f.gep("i8", q, i64(v * t.lanes * t.bytes)))
+            q = f.gep("i8", q, row)
+        loop.next(f.gep("i8", p, i64(16)), q)
+    p, q = loop.results
+    rest = f.sub(k, whole)
+    for s in range(chunk - 1):
+        with f.when(f.icmp("sgt", rest, i64(s))):
+            _gathered_step(f, t, f.gep("i8", p, i64(s * t.bytes)), lines, f.gep("i8", q, i64(s * width * t.bytes)))
+    f.ret()
+    return name
+
+
+def _line_offsets(f: Function, wide: Value, count: Value, lines: int) -> list[Value]:
+    """Offsets of the lines; those beyond the last one repeat it, so that nothing outside is read."""
+    last = f.sub(count, i64(1))
+    return [f.mul(f.intrinsic("llvm.smin", i64(i), last), wide) if i else i64(0) for i in range(lines)]
+
+
+def _transposed(f: Function, t: Tile, p: Value, lines: list[Value]) -> list[Value]:
+    """Vectors over `lines`, for each of the steps that 16 bytes at `p` of each line hold.
+
+    The lines of one 16-byte block of a vector follow each other; in each block a small transpose remains.
+    """
+    chunk = 16 // t.bytes
+    pieces = [f.load(vector(t.scalar, chunk), f.gep("i8", p, line)) for line in lines]
+    rows = [_joined(f, pieces[r::chunk]) for r in range(chunk)]
+    if chunk == 2:
+        return [_interleave(f, *rows, 1, half) for half in (0, 1)]
+    low = [_interleave(f, rows[r], rows[r + 1], 1, half) for r in (0, 2) for half in (0, 1)]
+    return [_interleave(f, low[i], low[i + 2], 2, half) for i in (0, 1) for half in (0, 1)]
+
+
+def _joined(f: Function, pieces: list[Value]) -> Value:
+    while len(pieces) > 1:
+        n = 2 * int(pieces[0].type[1:].split(" ")[0])
+        pieces = [f.shuffle(x, y, range(n)) for x, y in zip(pieces[::2], pieces[1::2], strict=True)]
+    return pieces[0]
+
+
+def _interleave(f: Function, x: Value, y: Value, group: int, half: int) -> Value:
+    """In every 16-byte block, groups of lanes of the low or high half of x and y in turn."""
+    scalar, n = x.type.split(" ")[2][:-1], int(x.type[1:].split(" ")[0])
+    block = 2 if scalar == "double" else 4
+    order = []
+    for start in range(0, n, block):
+        for g in range(start + half * block // 2, start + (half + 1) * block // 2, group):
+            order += [*range(g, g + group), *range(n + g, n + g + group)]
+    return f.shuffle(x, y, order)
+
+
+def _collect_panel(m: Module, t: Tile, name: str, width: int) -> str:
+    """Nothing lies side by side: element by element."""
+    f = m.function(name, "void", PARAMS, attrs="nounwind")
+    source, wide, deep, count, k, destination = f.args
+    lines = _line_offsets(f, wide, count, -(-width // t.lanes) * t.lanes)
+    with f.loop(i64(0), k, carry=[source, destination]) as loop:
+        p, q = loop.carry
+        _gathered_step(f, t, p, lines, q)
+        loop.next(f.gep("i8", p, deep), f.gep("i8", q, i64(width * t.bytes)))
+    f.ret()
+    return name
+
+
+def _gathered_step(f: Function, t: Tile, p: Value, lines: list[Value], q: Value) -> None:
+    for v in range(0, len(lines), t.lanes):
+        x = const(t.vector, 0)
+        for i, line in enumerate(lines[v : v + t.lanes]):
+            x = f.insert(x, f.load(t.scalar, f.gep("i8", p, line)), i)
+        f.store(x, f.gep("i8", q, i64(v * t.bytes)))

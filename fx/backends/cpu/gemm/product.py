@@ -1,0 +1,230 @@
+"""One matrix product of known shape and strides: the plan of its blocks, and the call of the library."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+
+from ..llvm import NULL, Function, Value, i64
+from .axes import Axis
+from .blocking import BATCH_AXES, PLAN, PRIVATE, SHARED
+from .library import SUFFIX, library
+from .tiles import Tile, tile
+
+
+class Product(NamedTuple):
+    """c[batch, i, j] = sum over l of a[batch, i, l] * b[batch, l, j]; strides in elements, of c's columns 1."""
+
+    scalar: str
+    m: int
+    n: int
+    k: int
+    a_row: int
+    a_k: int
+    b_k: int
+    b_col: int
+    c_row: int
+    width: int
+    """Columns of the matrix in whose rows and columns the epilogue is told its block."""
+    batch: tuple[Axis, ...] = ()
+    accumulate: bool = False
+
+    @property
+    def products(self) -> int:
+        return int(np.prod([axis.size for axis in self.batch], dtype=np.int64))
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.m * self.n * self.k * self.products
+
+
+class Hooks(NamedTuple):
+    """Functions that the library calls while it works, with their contexts; see `blocking`."""
+
+    epilogue: Value = NULL
+    epilogue_context: Value = NULL
+    pack_a: Value = NULL
+    a_context: Value = NULL
+    pack_b: Value = NULL
+    b_context: Value = NULL
+
+
+NO_HOOKS = Hooks()
+
+
+def emit_product(
+    f: Function, p: Product, a: Value, b: Value, c: Value, hooks: Hooks = NO_HOOKS, first: Value | None = None
+) -> bool:
+    """Call the library; whether the epilogue was called block by block.
+
+    k is at least 1; at most BATCH_AXES batch axes. `first` is where the matrix of the epilogue starts.
+    """
+    library()
+    parts = parts_of(p, hooks)
+    if parts == 1:
+        _call(f, p, a, b, c, hooks, first)
+    else:
+        _in_parts(f, p, parts, a, b, c)
+    return parts == 1
+
+
+def _call(
+    f: Function, p: Product, a: Value, b: Value, c: Value, hooks: Hooks = NO_HOOKS, first: Value | None = None
+) -> None:
+    if p.n == 1 and p.b_k != 1 and p.a_k == 1:
+        p, a, b = p._replace(a_k=p.b_k, b_k=p.a_k, batch=tuple(map(swapped, p.batch))), b, a
+    alone = is_vector(p, hooks)
+    values = vector_plan(p) if alone else plan(p, hooks)
+    names = (f"gemm_plan{i}" for i in itertools.count())
+    name = next(n for n in names if n not in f.module.globals)
+    record = f.module.data(name, np.array(PLAN.array(values), np.int64))
+    entry = f"fx_{'gemv' if alone else 'gemm'}_{SUFFIX[p.scalar]}"
+    f.call(entry, "void", [record, a, b, c, first or c, *hooks])
+
+
+def _in_parts(f: Function, p: Product, parts: int, a: Value, b: Value, c: Value) -> None:
+    """Long sums cut into parts, which are products of a batch, and added up in a fixed tree."""
+    depth, size = p.k // parts, p.m * p.n
+    memory = f.call("fx_workspace_take", "ptr", [i64(parts * size * tile(p.scalar).bytes)])
+    batch = (Axis(parts, depth * p.a_k, depth * p.b_k, size),)
+    _call(f, p._replace(k=depth, c_row=p.n, batch=batch), a, b, memory)
+    if rest := p.k - parts * depth:
+        a, b = (f.gep(p.scalar, x, i64(parts * depth * step)) for x, step in ((a, p.a_k), (b, p.b_k)))
+        _call(f, p._replace(k=rest, c_row=p.n, accumulate=True), a, b, memory)
+    f.call(f"fx_sum_parts_{SUFFIX[p.scalar]}", "void", [memory, i64(parts), i64(size), c])
+    f.call("fx_workspace_give", "void", [memory])
+
+
+def swapped(axis: Axis) -> Axis:
+    return Axis(axis.size, axis.b, axis.a, axis.c)
+
+
+def is_vector(p: Product, hooks: Hooks) -> bool:
+    """Whether it is a vector times a matrix with contiguous rows or columns."""
+    return p.m == 1 and 1 in (p.b_k, p.b_col) and hooks.pack_a is NULL and hooks.pack_b is NULL
+
+
+THREADED = 4_000_000
+"""Floating-point operations from which a product is worth several threads."""
+TASK = 1_000_000
+"""Operations that a task should have at least."""
+MOST_TASKS = 16
+
+
+ROWS = None
+MOST_PARTS = 16
+SHORTEST_PART = 256
+"""Steps that a part of a sum should have at least."""
+THREADED_BYTES, TASK_BYTES = 1 << 20, 256 << 10
+"""The same thresholds for a vector times a matrix, which memory limits, in bytes of the matrix."""
+
+
+def parts_of(p: Product, hooks: Hooks = NO_HOOKS) -> int:
+    """Parts of a sum that is long while the result is small; a power of two."""
+    t = tile(p.scalar)
+    whole = p.products == 1 and not p.accumulate and (p.m == 1 or p.c_row == p.n) and hooks is NO_HOOKS
+    if is_vector(p, hooks):
+        work = p.n * p.k * t.bytes
+        enough, busy = work >= THREADED_BYTES and p.n < 4 * _step(p, t), work // TASK_BYTES
+    else:
+        blocks = -(-p.m // t.rows) * -(-p.n // t.cols)
+        enough, busy = p.flops >= THREADED and blocks < 16, p.flops // TASK
+    most = min(MOST_PARTS, p.k // SHORTEST_PART, busy)
+    return 1 << (most.bit_length() - 1) if whole and enough and most > 1 else 1
+
+
+def vector_plan(p: Product) -> dict[str, int]:
+    """The fields of the library's plan for a vector times a matrix."""
+    t = tile(p.scalar)
+    size, work = t.bytes, p.n * p.k * t.bytes
+    tasks = min(MOST_TASKS, work * p.products // TASK_BYTES) if work * p.products >= THREADED_BYTES else 1
+    batches = min(tasks, p.products)
+    cols = _share(p.n, max(1, tasks // batches), _step(p, t))
+    each = -(-p.products // batches)
+    values = {
+        "m": 1, "n": p.n, "k": p.k, "a_k": p.a_k * size, "b_k": p.b_k * size, "b_col": p.b_col * size,
+        "beta": int(p.accumulate), "width": p.width * size, "task_cols": cols, "col_tasks": -(-p.n // cols),
+        "batch": p.products, "task_batch": each, "batch_tasks": -(-p.products // each),
+        "private_bytes": p.k * size if p.b_k == 1 and p.a_k != 1 else 0,
+    }  # fmt: skip
+    return values | _batch(p, size)
+
+
+def _step(p: Product, t: Tile) -> int:
+    """Columns that a task of a vector product has a multiple of."""
+    return 8 if p.b_k == 1 else 16 * t.lanes
+
+
+def plan(p: Product, hooks: Hooks = NO_HOOKS) -> dict[str, int]:
+    """The fields of the library's plan."""
+    t = tile(p.scalar)
+    size = t.bytes
+    pack_b, pack_a = _pack_b(p, t, hooks), _pack_a(p, t, hooks)
+    kc = _even(p.k, t.kc, 8)
+    nc = min(t.nc, _up(p.n, t.cols)) if pack_b == SHARED else _up(p.n, t.cols)
+    rows, cols, batches = _grid(p, t, nc)
+    task_rows, task_cols = _share(p.m, rows, t.rows), _share(nc, cols, t.cols)
+    each = -(-p.products // batches)
+    values = {
+        "m": p.m, "n": p.n, "k": p.k, "a_row": p.a_row * size, "a_k": p.a_k * size, "b_col": p.b_col * size,
+        "b_k": p.b_k * size, "c_row": p.c_row * size, "beta": int(p.accumulate), "width": p.width * size, "pack_a": pack_a, "pack_b": pack_b,
+        "mc": _even(task_rows, t.mc, t.rows), "kc": kc, "nc": nc, "task_rows": task_rows, "task_cols": task_cols,
+        "row_tasks": -(-p.m // task_rows), "col_tasks": -(-nc // task_cols), "batch": p.products,
+        "task_batch": each, "batch_tasks": -(-p.products // each),
+        "private_bytes": task_cols * kc * size if pack_b == PRIVATE else 0,
+        "slab_bytes": nc * kc * size if pack_b == SHARED else 0,
+    }  # fmt: skip
+    return values | _batch(p, size)
+
+
+def _batch(p: Product, size: int) -> dict[str, int]:
+    values = {}
+    axes = (*[Axis(1, 0, 0, 0)] * (BATCH_AXES - len(p.batch)), *p.batch)
+    for i, axis in enumerate(axes):
+        values |= {f"size{i}": axis.size}
+        values |= {f"batch_{x}{i}": step * size for x, step in zip("abc", axis[1:], strict=True)}
+    return values
+
+
+def _pack_b(p: Product, t: Tile, hooks: Hooks) -> int:
+    """Whether B is packed, and by whom."""
+    aside = p.b_col != 1 or (not t.masks and p.n % t.lanes != 0) or hooks.pack_b is not NULL
+    large = p.m > 4 * t.rows and p.k * p.n * t.bytes > 256 << 10
+    if not (aside or large):
+        return 0
+    return SHARED if large else PRIVATE
+
+
+def _pack_a(p: Product, t: Tile, hooks: Hooks) -> int:
+    if hooks.pack_a is not NULL:
+        return 1
+    return int(p.n > 4 * t.cols and p.m * p.k * t.bytes > 128 << 10)
+
+
+def _grid(p: Product, t: Tile, cols: int) -> tuple[int, int, int]:
+    """Tasks along rows, columns and batch."""
+    if p.flops < THREADED:
+        return 1, 1, 1
+    wanted = min(MOST_TASKS, p.flops // TASK)
+    if p.products >= wanted:
+        return 1, 1, wanted
+    wanted = -(-wanted // p.products)
+    rows = ROWS(p,t,wanted) if ROWS else max(min(wanted, -(-p.m // t.rows)), -(-p.m // t.mc))
+    across = max(1, min(-(-wanted // rows), -(-cols // t.cols)))
+    return rows, across, p.products
+
+
+def _share(n: int, parts: int, step: int) -> int:
+    """The size of one of about `parts` equal parts, in whole steps."""
+    return _up(-(-n // parts), step)
+
+
+def _even(n: int, most: int, step: int) -> int:
+    """Blocks of nearly equal size, at most `most`."""
+    return min(most, _share(n, -(-n // most), step))
+
+
+def _up(n: int, step: int) -> int:
+    return -(-n // step) * step

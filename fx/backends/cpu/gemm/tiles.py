@@ -1,0 +1,62 @@
+"""Sizes of register tiles and cache blocks, from the host's vectors and caches.
+
+K. Goto and R. van de Geijn, Anatomy of high-performance matrix multiplication, ACM TOMS 34 (2008); the block
+sizes follow T. M. Low et al., Analytical modeling is enough for high-performance BLIS, ACM TOMS 43 (2016).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+from ..engine import host
+from ..llvm import bits_of, vector
+
+
+class Tile(NamedTuple):
+    """The block of C that a kernel keeps in registers, and the blocks of A and B it walks over."""
+
+    scalar: str
+    lanes: int
+    rows: int
+    vectors: int
+    """Columns of the tile, in vectors."""
+    masks: bool
+    """Masked loads are as quick as plain ones here; where not, ragged columns of B are packed."""
+    kc: int
+    mc: int
+    nc: int
+
+    @property
+    def cols(self) -> int:
+        return self.lanes * self.vectors
+
+    @property
+    def bytes(self) -> int:
+        return bits_of(self.scalar) // 8
+
+    @property
+    def vector(self) -> str:
+        return vector(self.scalar, self.lanes)
+
+
+@functools.cache
+def tile(scalar: str) -> Tile:
+    """The tile for `float` or `double` on this machine."""
+    size, machine = bits_of(scalar) // 8, host()
+    lanes = machine.vector_bytes // size
+    rows, vectors = _registers(machine.vector_bytes, machine.registers)
+    kc = _down(machine.l1 * 2 // 3 // (lanes * vectors * size), 8)
+    mc = _down(machine.l2 // 4 // (kc * size), rows)
+    return Tile(scalar, lanes, rows, vectors, machine.vector_bytes >= 32, kc, mc, 128 * lanes * vectors)
+
+
+def _registers(vector_bytes: int, registers: int) -> tuple[int, int]:
+    """Rows and vectors of the tile: all registers but those that hold a row of B and an element of A."""
+    if registers >= 32:
+        return (14, 2) if vector_bytes == 64 else (8, 3)
+    return (6, 2)
+
+
+def _down(n: int, step: int) -> int:
+    return max(step, n - n % step)

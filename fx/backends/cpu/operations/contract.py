@@ -1,0 +1,150 @@
+"""The native form of `contract`: matrix products where the strides make them, after copies where those pay, else loops."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+
+from ....core.avals import Aval
+from ....primitives.contraction import parse
+from ..gemm.axes import axes_of
+from ..gemm.layouts import arrangement, fill, sizes_of, temporary
+from ..gemm.loops import emit_loops
+from ..gemm.matrices import Form, emit_form, form_of, keeps_blocks
+from ..gemm.product import NO_HOOKS, Hooks
+from ..llvm import NULL, Function, Value, const, i64
+from .operation import Buffer, Operation
+
+
+class Contract(Operation):
+    """Every spec and dtype; strides of any kind."""
+
+    strided = True
+
+    def emit(
+        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+    ) -> None:
+        emit_contract(f, *inputs, outputs[0], params["spec"])
+
+
+def emit_contract(
+    f: Function,
+    left: Buffer,
+    right: Buffer,
+    out: Buffer,
+    spec: str,
+    *,
+    epilogue: str | None = None,
+    context: Value | None = None,
+) -> None:
+    """out = the contraction `spec` of left and right, out contiguous.
+
+    `epilogue` names a function of the module,
+
+        void epilogue(ptr context, i64 row0, i64 row1, i64 col0, i64 col1)
+
+    that is called for blocks which cover the result once, each after its last value was stored: soon after, by the
+    thread that stored it, where `can_fuse` says so, otherwise for the whole result at the end. Rows and columns are
+    those of `matrix_shape`. Calls for different blocks may run at the same time.
+    """
+    if out.size == 0:
+        return
+    hooks = NO_HOOKS if epilogue is None else Hooks(Value(f"@{epilogue}", "ptr"), context or NULL)
+    width = matrix_shape(spec, out.shape)[1]
+    if not _contracted(f, left, right, out, spec, width, hooks) and epilogue:
+        bounds = [i64(n) for n in (0, out.size // width, 0, width)]
+        f.call(epilogue, "void", [hooks.epilogue_context, *bounds])
+
+
+def matrix_shape(spec: str, shape: Sequence[int]) -> tuple[int, int]:
+    """The result as a matrix: its columns are the last axes, as far as they come from the same operands."""
+    left, right, out = parse(spec)
+    kinds = [(i in left, i in right) for i in out]
+    n = size = 1
+    for kind, d in zip(reversed(kinds), reversed(shape), strict=True):
+        size *= d
+    for kind, d in zip(reversed(kinds), reversed(shape), strict=True):
+        if kind != kinds[-1]:
+            break
+        n *= d
+    return size // max(n, 1), n
+
+
+def can_fuse(spec: str, avals: Sequence[Aval]) -> bool:
+    """Whether an epilogue runs block by block, provided that the operands are contiguous or nearly so.
+
+    The result's axes are those of the batch, then those of one operand, then those of the other; something is summed
+    over; float32 or float64.
+    """
+    left, right, out = parse(spec)
+    shape = [d for aval in avals for d in aval.shape]
+    if avals[0].dtype.name not in ("float32", "float64") or 0 in shape or set(left) & set(right) <= set(out):
+        return False
+    order = [2 * (i in left) + (i in right) for i in out]
+    kinds = [kind for i, kind in enumerate(order) if i == 0 or order[i - 1] != kind]
+    return bool(kinds) and kinds[-1] != 3 and len(set(kinds)) == len(kinds) and 3 not in kinds[1:]
+
+
+def _contracted(
+    f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str, width: int, hooks: Hooks
+) -> bool:
+    """The contraction by whatever means fits; whether the epilogue was called for every block."""
+    if 0 in left.shape:
+        _zeros(f, out)
+        return False
+    name = out.dtype.name
+    if name in ("float16", "bfloat16"):
+        _widened(f, left, right, out, spec)
+        return False
+    if name not in ("float32", "float64"):
+        emit_loops(f, left, right, out, axes_of(spec, left, right, out))
+        return False
+    return _real(f, left, right, out, spec, width, hooks)
+
+
+def _real(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str, width: int, hooks: Hooks) -> bool:
+    plan = arrangement(spec, left, right, out)
+    if plan is None:
+        emit_loops(f, left, right, out, axes_of(spec, left, right, out))
+        return False
+    sizes, (a, b, c) = sizes_of(spec, left, right), parse(spec)
+    with ExitStack() as stack:
+        x, y, z = left, right, out
+        if plan.left is not None:
+            x = stack.enter_context(temporary(f, plan.left, sizes, left.dtype))
+            fill(f, left, a, x, plan.left)
+        if plan.right is not None:
+            y = stack.enter_context(temporary(f, plan.right, sizes, right.dtype))
+            fill(f, right, b, y, plan.right)
+        if plan.out is not None:
+            z = stack.enter_context(temporary(f, plan.out, sizes, out.dtype))
+        form = form_of(axes_of(plan.applied(spec), x, y, z))
+        assert form is not None
+        blockwise = plan.out is None and keeps_blocks(form, width)
+        blockwise = emit_form(f, form, x, y, z, width, hooks if blockwise else NO_HOOKS) and blockwise
+        if plan.out is not None:
+            fill(f, z, plan.out, out, c)
+    return blockwise
+
+
+def _widened(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str) -> None:
+    """In float32, rounded once at the end."""
+    axes = axes_of(spec, left, right, out)
+    if not axes.inner or out.size < 64:
+        emit_loops(f, left, right, out, axes)
+        return
+    sizes, (a, b, c), single = sizes_of(spec, left, right), parse(spec), np.dtype(np.float32)
+    with ExitStack() as stack:
+        x, y, z = (stack.enter_context(temporary(f, letters, sizes, single)) for letters in (a, b, c))
+        fill(f, left, a, x, a)
+        fill(f, right, b, y, b)
+        _real(f, x, y, z, spec, 1, NO_HOOKS)
+        fill(f, z, c, out, c)
+
+
+def _zeros(f: Function, out: Buffer) -> None:
+    with f.loop(i64(0), i64(out.size * out.dtype.itemsize), trips=True) as loop:
+        f.store(const("i8", 0), f.gep("i8", out.pointer, loop.index))

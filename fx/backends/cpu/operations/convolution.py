@@ -1,0 +1,83 @@
+"""`conv` as native code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....core.avals import Aval
+from ..conv.geometry import Part, merged, parts
+from ..conv.gradients import Gradient, turned
+from ..conv.loops import emit_loops
+from ..conv.forward import Forward
+from ..conv.numbers import Numbers
+from ....primitives.convolution import conv
+from ..llvm import NULL, TYPES, Function, Value
+from .operation import Buffer, Operation, row_major
+
+
+class Convolution(Operation):
+    """Operands may have any strides; float32 and float64 through register tiles, others through plain loops."""
+
+    strided = True
+
+    def accepts(self, avals: Sequence[Aval], params: dict[str, Any]) -> bool:
+        return known(avals[0].dtype)
+
+    def emit(
+        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+    ) -> None:
+        (x, w), (y,) = inputs, outputs
+        if y.size == 0:
+            return
+        empty = 0 in x.shape or 0 in w.shape
+        found = [] if empty else parts(x, w, y, params)
+        if sum(part.results for part in found) < y.size:
+            clear(f, y)
+        for part in found:
+            if y.dtype.kind in "fV":
+                self._emit_part(f, x, w, y, part, scratch)
+            else:
+                emit_loops(f, x, w, y, part)
+
+    def _emit_part(self, f: Function, x: Buffer, w: Buffer, y: Buffer, part: Part, scratch: Value) -> None:
+        plan = planned(part, x, w, y)
+        if isinstance(plan, Gradient):
+            plan.emit(f, x.pointer, w.pointer, y.pointer, scratch)
+        else:
+            plan.emit(f, x.pointer, w.pointer, y.pointer, Numbers(w.dtype), scratch)
+
+    def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
+        x, w = (Buffer(NULL, a.shape, row_major(a.shape), a.dtype) for a in avals)
+        if x.dtype.kind not in "fV" or x.size == 0 or w.size == 0:
+            return 0
+        out = conv.shape(*avals, **params)
+        y = Buffer(NULL, out.shape, row_major(out.shape), out.dtype)
+        if y.size == 0:
+            return 0
+        return max([0, *[planned(p, x, w, y).scratch for p in parts(x, w, y, params)]])
+
+
+def planned(part: Part, x: Buffer, w: Buffer, y: Buffer) -> Forward | Gradient:
+    """Vectors along the taps where these are as many as the results of an image, or more."""
+    if part.taps >= math.prod(a.count for a in part.axes[1:]):
+        return Gradient(merged(turned(part)), x, y)
+    return Forward(merged(part), x, y)
+
+
+def known(dtype: np.dtype[Any]) -> bool:
+    """Whether native code has numbers of this dtype."""
+    return dtype.name in TYPES or dtype.name in ("complex64", "complex128")
+
+
+def clear(f: Function, y: Buffer) -> None:
+    """Zeros everywhere; all bits of a zero are."""
+    name = "llvm.memset.p0.i64"
+    f.module.declare(name, "void", ["ptr", "i8", "i64", "i1 immarg"])
+    f.line(f"call void @{name}(ptr {y.pointer.text}, i8 0, i64 {y.size * y.dtype.itemsize}, i1 false)")
+
+
+OPERATIONS: dict[str, Operation] = {"conv": Convolution()}

@@ -1,0 +1,86 @@
+"""Reading and writing at computed positions: gather, scatter, windows that move at run time.
+
+A broken promise (`promise_in_bounds`) reads the fill value and drops the write: emitted code never leaves its arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ....core.avals import Aval
+from ....primitives.gather_scatter import fill_for
+from ..llvm import Function, Value, i64
+from .layout import nested, offsets
+from .moves import copy, fill, raw_const, raw_type
+from .operation import Buffer, Operation
+from .positions import Lookup, each_line, index_pointers, line_start, lookup
+from .scattering import Scatter
+from .moving_windows import DynamicSlice, DynamicUpdateSlice
+
+class Gather(Operation):
+    """out[p, b, line] = x[p, indices at b, line]."""
+
+    def emit(
+        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+    ) -> None:
+        (x, *indices), (out,) = inputs, outputs
+        if out.size == 0:
+            return
+        fill_value = params["fill_value"]
+        value = fill_for(x.dtype) if fill_value is None else x.dtype.type(fill_value)
+        nothing = raw_const(x.dtype, value)
+        if x.size == 0:
+            fill(f, out.pointer, nothing, out.size)
+            return
+        walk = lookup(x.shape, [i.shape for i in indices], params["axes"], params["at"], params["mode"], pair=False)
+        dtypes = [i.dtype for i in indices]
+
+        def lines(g: Function, values: list[Value], p: Value, start: Value, stop: Value) -> None:
+            source, to, *pointers = values
+            (shift,) = offsets(g, p, walk.outer_sizes, walk.outer_strides)
+            source = g.gep(nothing.type, source, shift)
+            to = g.gep(nothing.type, to, g.mul(p, i64(walk.common * walk.line)))
+            named = list(zip(pointers, dtypes, strict=True))
+            with g.loop(start, stop, trips=True) as loop:
+                begin, valid = line_start(g, walk, named, loop.index, 1)
+                place = g.gep(nothing.type, to, g.mul(loop.index, i64(walk.line)))
+                _read_line(g, walk, place, g.gep(nothing.type, source, begin), valid, nothing)
+
+        pointers = [p for p, _ in index_pointers(indices)]
+        each_line(f, "gather", walk, [x.pointer, out.pointer, *pointers], lines)
+
+
+def _read_line(f: Function, walk: Lookup, to: Value, source: Value, valid: Value | None, nothing: Value) -> None:
+    """One line of x, or fill values where it lies outside."""
+    if walk.line == 1:
+        found = f.load(nothing.type, source)
+        f.store(found if valid is None else f.select(valid, found, nothing), to)
+    elif valid is None:
+        _copy_line(f, walk, to, source, nothing.type)
+    else:
+        f.choose(
+            valid,
+            lambda: _copy_line(f, walk, to, source, nothing.type) or [],
+            lambda: fill(f, to, nothing, walk.line) or [],
+        )
+
+
+def _copy_line(f: Function, walk: Lookup, to: Value, source: Value, kind: str) -> None:
+    """A line that may be spread over x; runs of neighbours are copied as one."""
+    run = walk.run
+    keep = len(walk.line_sizes) - (run > 1)
+    sizes = walk.line_sizes[:keep]
+    with nested(f, sizes, walk.line_strides[:keep], walk.other_strides[:keep]) as (there, here):
+        copy(f, f.gep(kind, to, here), f.gep(kind, source, there), run * int(kind[1:]) // 8)
+
+
+OPERATIONS: dict[str, Operation] = {
+    "gather": Gather(),
+    "scatter": Scatter(),
+    "dynamic_slice": DynamicSlice(),
+    "dynamic_update_slice": DynamicUpdateSlice(),
+}
+"""By the name of the primitive."""

@@ -1,0 +1,1 @@
+"""The compiler: from the Program of a jitted function to one native call."""

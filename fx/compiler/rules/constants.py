@@ -1,0 +1,106 @@
+"""Constants: operands that are one number everywhere, and what is computed from numbers alone."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from ...core.avals import Aval
+from ...core.errstate import quiet
+from ...core.primitive import Primitive
+from ...core.program import Equation
+from ...core.structure import Literal
+from ...primitives import elementwise as ew
+from ...primitives.families import Elementwise
+from ...primitives.shape import broadcast_p, full_p
+from ..rewriting import Atom, Rewriter, Rule, avals_of, like
+
+
+def constant(at: Rewriter, atom: Any) -> Literal | None:
+    """The number that all elements of an atom are, if that is known."""
+    if type(atom) is Literal:
+        return atom
+    eqn = at.made.get(atom)
+    if eqn is None:
+        return None
+    if eqn.primitive is full_p:
+        aval = eqn.outputs[0].aval
+        return Literal(aval.dtype.type(eqn.params["value"]), Aval((), aval.dtype))
+    if eqn.primitive is broadcast_p and type(eqn.inputs[0]) is Literal:
+        return eqn.inputs[0]
+    return None
+
+
+def everywhere(value: Any, eqn: Equation) -> Equation | Atom | None:
+    """The result of an equation as one number everywhere: a literal, or `full`."""
+    aval = eqn.outputs[0].aval
+    value = aval.dtype.type(value)
+    if not aval.shape:
+        return Literal(value, aval)
+    if aval.weak:
+        weak = Literal(value, Aval((), aval.dtype, True))
+        return like(eqn, broadcast_p, (weak,), {"shape": aval.shape, "axes": ()})
+    return like(eqn, full_p, (), {"value": value, "shape": aval.shape, "dtype": aval.dtype})
+
+
+def fold(at: Rewriter, eqn: Equation) -> Equation | Atom | None:
+    """An elementwise equation with operands that are one number everywhere.
+
+    All are: so is the result, computed by the primitive itself. Some are: they become literals; where only they
+    had the shape of the result, the operation is done in the shape of the others, and its result repeated.
+    """
+    made, operands = at.made, None
+    for i, v in enumerate(eqn.inputs):
+        if type(v) is not Literal and v in made:
+            number = constant(at, v)
+            if number is not None:
+                operands = operands or list(eqn.inputs)
+                operands[i] = number
+    inputs = eqn.inputs if operands is None else tuple(operands)
+    if all([type(v) is Literal for v in inputs]):
+        return everywhere(_value(eqn.primitive, inputs, eqn.params), eqn)
+    return None if operands is None else _with_literals(at, eqn, inputs)
+
+
+def _value(primitive: Primitive, numbers: Any, params: dict[str, Any]) -> Any:
+    with quiet():
+        return np.asarray(primitive.impl(np, *[v.value for v in numbers], **params))[()]
+
+
+def _with_literals(at: Rewriter, eqn: Equation, inputs: tuple[Atom, ...]) -> Equation | None:
+    out = eqn.outputs[0].aval
+    (aval,) = avals_of(eqn.primitive, inputs, eqn.params)
+    if aval.shape == out.shape:
+        return like(eqn, eqn.primitive, inputs, eqn.params)
+    small = at.emit(eqn.primitive, inputs, eqn.params, eqn.source)
+    return repeated(eqn, small)
+
+
+def repeated(eqn: Equation, x: Atom) -> Equation | None:
+    """The result of an equation as x broadcast to its shape, axes aligned from the right."""
+    shape = eqn.outputs[0].aval.shape
+    axes = tuple(range(len(shape) - x.aval.ndim, len(shape)))
+    return like(eqn, broadcast_p, (x,), {"shape": shape, "axes": axes})
+
+
+def of_constant(at: Rewriter, eqn: Equation) -> Equation | Atom | None:
+    """A rearrangement of one number everywhere is that number everywhere."""
+    number = constant(at, eqn.inputs[0])
+    if number is None or (eqn.primitive is broadcast_p and type(eqn.inputs[0]) is Literal):
+        return None
+    return everywhere(number.value, eqn)
+
+
+@functools.cache
+def elementwise() -> tuple[Primitive, ...]:
+    """All elementwise primitives."""
+    own = [p for p in vars(ew).values() if isinstance(p, Elementwise)]
+    return (*own, ew.integer_pow, ew.select, ew.convert_p)
+
+
+def table(rules: dict[Primitive, tuple[Rule, ...]]) -> dict[Primitive, tuple[Rule, ...]]:
+    """The rules with `fold` before those of every elementwise primitive."""
+    both = {p: (fold, *rules.get(p, ())) for p in elementwise()}
+    return {**rules, **both}

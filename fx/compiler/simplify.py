@@ -1,0 +1,64 @@
+"""Simplify: the passes over a Program that come before fusion, in their order.
+
+Inlining exposes what the other passes work on. Algebra and folding make equations dead or equal, so merging and
+dead code come after them; merged operands allow more algebra, so the middle part runs again while it changes
+something, a small fixed number of rounds at most.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from ..core.config import settings
+from ..core.program import Program, check
+from .passes.algebra import algebra
+from .passes.common_subexpressions import common_subexpressions
+from .passes.contraction_paths import contraction_paths
+from .passes.dead_code import dead_code
+from .passes.folding import folding
+from .passes.inline import inline
+from .rewriting import Pass
+
+ROUNDS = 3
+
+
+class Stage(NamedTuple):
+    """A Program as one pass left it."""
+
+    name: str
+    program: Program
+    seconds: float
+
+
+def simplify(program: Program) -> list[Stage]:
+    """The stages from a Program as it was traced, the first, to the simplified one, the last."""
+    stages = [Stage("traced", program, 0.0)]
+    for step in (inline, dead_code, common_subexpressions):
+        _run(step, stages)
+    for _ in range(ROUNDS):
+        before = stages[-1].program
+        _run(algebra, stages)
+        _run(folding, stages)
+        if stages[-1].program is before:
+            break
+        _run(common_subexpressions, stages)
+        _run(dead_code, stages)
+    _run(contraction_paths, stages)
+    return stages
+
+
+def simplified(program: Program) -> Program:
+    """The last stage."""
+    return simplify(program)[-1].program
+
+
+def _run(step: Pass, stages: list[Stage]) -> None:
+    """One pass, timed."""
+    program = stages[-1].program
+    start = time.perf_counter()
+    found = step(program)
+    seconds = time.perf_counter() - start
+    if found is not program and settings().check_programs:
+        check(found)
+    stages.append(Stage(step.__name__, found, seconds))
