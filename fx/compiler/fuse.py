@@ -61,14 +61,14 @@ class Schedule:
         """For each output of the Program: a Literal, an input Var, or a View of a stored Var (whole, contiguous)."""
 
 
-def fuse(program: Program, target: Target) -> Schedule:
-    """The schedule of a Program."""
-    return _Fusion(program, target).run()
+def fuse(program: Program, target: Target, owned: bool = False) -> Schedule:
+    """The schedule of a Program; `owned`: every output is an array of its own, also where it is an input."""
+    return _Fusion(program, target, owned).run()
 
 
 class _Fusion:
-    def __init__(self, program: Program, target: Target):
-        self.program, self.target = program, target
+    def __init__(self, program: Program, target: Target, owned: bool):
+        self.program, self.target, self.owned = program, target, owned
         self.steps: list[Step | None] = []
         self.home: dict[Any, int] = {}
         """The step that makes a value (or that its view waits for)."""
@@ -555,15 +555,23 @@ class _Fusion:
         taken: set[Any] = set()
         inputs = set(self.program.inputs) | {v for v, _ in self.program.consts}
         for v in self.program.outputs:
-            if type(v) is Literal or v in inputs:
+            if (type(v) is Literal or v in inputs) and not self.owned:
                 found.append(v)
                 continue
-            view = self.contiguous(v)
+            view = self.filled(v) if type(v) is Literal else self.contiguous(v)
             if view.base in inputs or view.base in taken or view.offset or _numel(view.shape) != view.base.aval.size:
                 view = self.duplicate(v, view)
             taken.add(view.base)
             found.append(view)
         return found
+
+    def filled(self, x: Literal) -> View:
+        """A literal as a stored array."""
+        step, made = self.new_nest(()), Var(x.aval)
+        step.nest.copies.append((x, whole(made)))
+        self.home[made] = step.number
+        self.views[made] = whole(made)
+        return whole(made)
 
     def ordered(self) -> list[Step]:
         """The steps in an order that runs, as near as can be to that of the Program."""

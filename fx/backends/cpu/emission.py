@@ -15,8 +15,9 @@ import numpy as np
 from ...compiler.fuse import Schedule, Step
 from ...compiler.memory_plan import Arena, Interval, aligned, plan
 from ...compiler.nest import View
-from ...core.program import Var
+from ...core.program import Program, Var
 from ...core.structure import Literal
+from .control import Branch, Inner, Repeat, control_for, is_native, outputs_of, schedule_of
 from .layout import ORDERED, objects
 from .llvm import Function, Module, Value, i64
 from .nests import Kernel, emit_nest
@@ -37,7 +38,6 @@ class Emitted(NamedTuple):
 
     text: str
     exports: list[str]
-    imports: list[str]
     parts: list[Any]
     """Segments, and Steps that Python runs, in order."""
     registers: dict[Var, int]
@@ -50,30 +50,63 @@ class Emitted(NamedTuple):
 
 def emit(schedule: Schedule) -> Emitted:
     """Write all code of a schedule."""
-    return _Emission(schedule).run()
+    return Emission(schedule, Module(schedule.program.name)).run()
 
 
-class _Emission:
-    def __init__(self, schedule: Schedule):
+class Emission:
+    """The code of one schedule; inner Programs of control flow have emissions of their own in the same module."""
+
+    def __init__(self, schedule: Schedule, module: Module, prefix: str = ""):
         self.schedule, self.steps = schedule, schedule.steps
-        self.module = Module(schedule.program.name)
-        self.native = [s.eqn is None or operation_for(s.eqn) is not None for s in self.steps]
+        self.module, self.prefix = module, prefix
+        self.native = [_is_native(s) for s in self.steps]
         self.kernels: dict[int, list[Kernel]] = {}
-        self.imports: set[str] = set()
+        self.controls: dict[int, Branch | Repeat] = {}
 
     def run(self) -> Emitted:
-        for n, step in enumerate(self.steps):
-            if step.eqn is None:
-                self.kernels[n] = [
-                    emit_nest(self.module, nest, f"nest{n}_{k}") for k, nest in enumerate(step.nests)
-                ]
+        """Entry points for Python."""
+        self.emit_kernels()
         self.place()
         parts = self.segments()
         exports = [p.name for p in parts if isinstance(p, Segment)]
         return Emitted(
-            str(self.module), exports, sorted(self.imports), parts, self.registers, self.arena,
-            self.intervals, self.kernels,
-        )  # fmt: skip
+            str(self.module), exports, parts, self.registers, self.arena, self.intervals, self.kernels
+        )
+
+    def emit_kernels(self) -> None:
+        for n, step in enumerate(self.steps):
+            if step.eqn is None:
+                self.kernels[n] = [
+                    emit_nest(self.module, nest, f"{self.prefix}nest{n}_{k}") for k, nest in enumerate(step.nests)
+                ]
+            elif self.native[n] and operation_for(step.eqn) is None:
+                self.controls[n] = control_for(self, step.eqn)
+
+    def inner(self, program: Program) -> Inner:
+        """The function of an inner Program, written once a module."""
+        known = self.module.inner
+        if program not in known:
+            name = f"inner{len(known)}"
+            known[program] = Inner(name, 0, program)
+            known[program] = Emission(schedule_of(program), self.module, f"{name}_").function(name, program)
+        return known[program]
+
+    def function(self, name: str, program: Program) -> Inner:
+        """All steps as one function of a table of addresses: inputs, outputs."""
+        self.emit_kernels()
+        outputs = outputs_of(program)
+        self.place()
+        f = self.module.function(name, "void", ["ptr", "ptr"])
+        self.pointers = {}
+        for i, v in enumerate((*program.inputs, *outputs)):
+            self.pointers[v] = f.load("ptr", f.gep("ptr", f.args[0], i64(i)), 8)
+        for v, offset in self.arena.offsets.items():
+            if isinstance(v, Var):
+                self.pointers[v] = f.gep("i8", f.args[1], i64(offset))
+        for n in range(len(self.steps)):
+            self.step(f, n)
+        f.ret()
+        return Inner(name, self.arena.nbytes, program)
 
     # Where arrays live
 
@@ -92,7 +125,7 @@ class _Emission:
         )
 
     def place(self) -> None:
-        """A register for what Python sees, a place in the arena for the rest."""
+        """A register for what Python (or the caller of an inner Program) sees, a place in the arena for the rest."""
         program = self.schedule.program
         self.registers: dict[Var, int] = {}
         for v in (*program.inputs, *[v for v, _ in program.consts]):
@@ -131,6 +164,8 @@ class _Emission:
             return sum(aligned(k.scratch) for k in self.kernels[n] if k.scratch)
         if not self.native[n]:
             return 0
+        if n in self.controls:
+            return self.controls[n].scratch
         operation = operation_for(step.eqn)
         assert operation is not None
         return operation.scratch([v.aval for v in step.eqn.inputs], step.eqn.params)
@@ -226,7 +261,6 @@ class _Emission:
 
     def parallel(self, f: Function, kernel: Kernel, pointers: Sequence[Value]) -> None:
         """Chunks of a kernel on the thread pool."""
-        self.imports.add("fx_parallel")
         context = f.alloca("ptr", len(pointers))
         for i, p in enumerate(pointers):
             f.store(p, f.gep("ptr", context, i64(i)), 8)
@@ -247,10 +281,13 @@ class _Emission:
 
     def operation(self, f: Function, n: int, step: Step) -> None:
         assert step.eqn is not None
-        operation = operation_for(step.eqn)
-        assert operation is not None
         inputs = [self.buffer(f, x) for x in step.operands]
         outputs = [Buffer(self.pointers[v], v.aval.shape, _row_major(v.aval.shape), v.aval.dtype) for v in step.eqn.outputs]
+        if n in self.controls:
+            self.controls[n].emit(f, inputs, outputs, self.scratch(f, n))
+            return
+        operation = operation_for(step.eqn)
+        assert operation is not None
         operation.emit(f, inputs, outputs, self.scratch(f, n), step.eqn.params)
 
     def buffer(self, f: Function, x: Any) -> Buffer:
@@ -260,6 +297,10 @@ class _Emission:
         dtype = x.base.aval.dtype
         start = f.gep("i8", self.pointers[x.base], i64(x.offset * dtype.itemsize))
         return Buffer(start, x.shape, x.strides, dtype)
+
+
+def _is_native(step: Step) -> bool:
+    return step.eqn is None or operation_for(step.eqn) is not None or is_native(step.eqn)
 
 
 def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -155,6 +155,8 @@ class Module:
         self.functions: dict[str, Function] = {}
         self.declared: dict[str, str] = {}
         self.globals: dict[str, str] = {}
+        self.inner: dict[Any, Any] = {}
+        """Functions of inner Programs, for whoever writes them."""
 
     def function(
         self, name: str, result: str = "void", params: Sequence[str] = (), *, internal: bool = True, attrs: str = ""

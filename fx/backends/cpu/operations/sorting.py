@@ -20,7 +20,7 @@ from .library import call
 from .moves import copy_all, raw_type
 from .operation import Buffer, Operation
 from .searching import Permute, SearchSorted
-from .sort_order import order_name
+from . import sort_order
 from .sort_words import sort_name
 from .tasks import GRAIN, least, parallel
 
@@ -152,7 +152,7 @@ def _sort_together(
             sort_keys.keys(dtype)
             call(f, sort_keys.key_name(dtype, part), [source, step, n, keys])
             result = spare[order is spare[0]]
-            call(f, order_name(f"i{8 * sort_keys.word_bytes(dtype)}"), [keys, n, order, records, work, result])
+            call(f, f"fx_order_i{8 * sort_keys.word_bytes(dtype)}", [keys, n, order, records, work, result])
             order = result
     for dtype, source, place in zip(dtypes, sources, to, strict=True):
         _take(f, raw_type(dtype), source, order, place, lines)

@@ -1,0 +1,243 @@
+"""Control flow as native code: loops and branches whose inner Programs have native form throughout.
+
+An inner Program becomes a function `void inner(ptr table, ptr arena)`; the table holds the addresses of its inputs
+and of its outputs. A loop calls it once a trip; the carry alternates between two places, of which the last trip's is
+the result itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...compiler.fuse import Schedule, fuse
+from ...compiler.kinds import is_static
+from ...compiler.memory_plan import aligned
+from ...core.program import Equation, Program, Var
+from ...primitives.cond import cond_p
+from ...primitives.loop import loop_p
+from ...primitives.loop_layout import Layout
+from .llvm import NULL, Function, Value, const, i64
+from .operations.operation import Buffer
+from .target import HostTarget, operation_for
+
+if TYPE_CHECKING:
+    from .emission import Emission
+
+
+class Inner(NamedTuple):
+    """An inner Program as a function."""
+
+    name: str
+    arena: int
+    program: Program
+
+
+def schedule_of(program: Program) -> Schedule:
+    """The schedule of an inner Program; all its outputs are arrays of their own."""
+    return program.once("inner schedule", lambda: fuse(program, HostTarget(), owned=True))
+
+
+def is_native(eqn: Equation) -> bool:
+    """Whether an equation of control flow can be compiled with all that is inside."""
+    if eqn.primitive is cond_p:
+        programs: Sequence[Program] = eqn.params["branches"]
+    elif eqn.primitive is loop_p:
+        programs = [p for p in (eqn.params["body"], eqn.params["cond"]) if p is not None]
+    else:
+        return False
+    return is_static(eqn) and all(p.once("native", lambda p=p: (_all_native(p),))[0] for p in programs)
+
+
+def _all_native(program: Program) -> bool:
+    if not all(is_static(e) for e in program.equations):
+        return False
+    return all(
+        s.eqn is None or operation_for(s.eqn) is not None or is_native(s.eqn) for s in schedule_of(program).steps
+    )
+
+
+class Branch:
+    """cond: one of several functions, chosen by an index."""
+
+    def __init__(self, emission: Emission, eqn: Equation):
+        self.inner = [emission.inner(p) for p in eqn.params["branches"]]
+        self.scratch = max(p.arena for p in self.inner)
+
+    def emit(self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value) -> None:
+        index = _load_index(f, inputs[0])
+        table = _table(f, [b.pointer for b in (*inputs[1:], *outputs)])
+        last = len(self.inner) - 1
+        after = f.new_label("after")
+        for n, p in enumerate(self.inner):
+            if n == last:
+                f.call(p.name, "void", [table, scratch])
+                f.branch(after)
+                break
+            yes, no = f.new_label("branch"), f.new_label("other")
+            f.branch_if(f.icmp("sle", index, i64(n)), yes, no)
+            f.block(yes)
+            f.call(p.name, "void", [table, scratch])
+            f.branch(after)
+            f.block(no)
+        f.block(after)
+
+
+class Repeat:
+    """loop: scan, while_loop, fori_loop, map."""
+
+    def __init__(self, emission: Emission, eqn: Equation):
+        self.at = at = Layout(eqn.inputs, **eqn.params)
+        self.body = emission.inner(at.body)
+        self.cond = emission.inner(at.cond) if at.cond is not None else None
+        body = at.body
+        first = len(at.consts)
+        self.changing = [
+            n for n in range(len(at.carry)) if body.outputs[n] is not body.inputs[first + n]
+        ]
+        """Carried values that the body changes."""
+        self.places: list[int] = []
+        offset = aligned(self.body.arena) + (aligned(self.cond.arena) + 64 if self.cond else 0)
+        for n in range(len(at.carry)):
+            self.places.append(offset)
+            offset += aligned(body.out_avals[n].nbytes)
+        self.scratch = offset
+
+    def emit(self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value) -> None:
+        at = Layout(inputs, **self.at.params())
+        self.f, self.arena = f, scratch
+        results = list(outputs)
+        count_out = results.pop(0) if self.cond is not None else None
+        carry, ys = results[: len(at.carry)], results[len(at.carry) :]
+        count = len(self.body.program.inputs) + len(self.body.program.outputs)
+        self.table = f.alloca("ptr", count)
+        self._fill(0, [b.pointer for b in at.consts])
+        if self.cond is not None:
+            trips = self._while(at, carry)
+            assert count_out is not None
+            f.store(trips, count_out.pointer)
+            return
+        n = i64(at.length) if at.length is not None else _load_index(f, at.head[0])
+        self._counted(at, carry, ys, n)
+
+    def _fill(self, at: int, pointers: Sequence[Value]) -> None:
+        for i, p in enumerate(pointers, at):
+            self.f.store(p, self.f.gep("ptr", self.table, i64(i)), 8)
+
+    def _counted(self, at: Any, carry: list[Buffer], ys: list[Buffer], n: Value) -> None:
+        f, first = self.f, len(at.consts)
+        start = [b.pointer for b in at.carry]
+        results = [b.pointer for b in carry]
+        others = [f.gep("i8", self.arena, i64(o)) for o in self.places]
+        changing = self.changing
+        with f.loop(i64(0), n, carry=[start[k] for k in changing]) as loop:
+            left = f.sub(f.sub(n, i64(1)), loop.index)
+            even = f.icmp("eq", f.and_(left, i64(1)), i64(0))
+            t = left if at.reverse else loop.index
+            target = [f.select(even, results[k], others[k]) for k in changing]
+            now = list(start)
+            for k, p in zip(changing, loop.carry, strict=True):
+                now[k] = p
+            self._fill(first, [*now, *[_slice(f, x, t) for x in at.xs]])
+            out = list(results)
+            for k, p in zip(changing, target, strict=True):
+                out[k] = p
+            self._fill(len(self.body.program.inputs), [*out, *[_slice(f, y, t) for y in ys]])
+            f.call(self.body.name, "void", [self.table, self.arena])
+            loop.next(*target)
+        none = f.icmp("sle", n, i64(0))
+        with f.when(none):
+            for k in changing:
+                _copy(f, start[k], results[k], carry[k])
+        for k in set(range(len(carry))) - set(changing):
+            _copy(f, start[k], results[k], carry[k])
+
+    def _while(self, at: Any, carry: list[Buffer]) -> Value:
+        """Trips until the predicate is false; the last carry is copied to the result."""
+        f, first = self.f, len(at.consts)
+        assert self.cond is not None
+        start = [b.pointer for b in at.carry]
+        places = [[f.gep("i8", self.arena, i64(o)) for o in self.places], [b.pointer for b in carry]]
+        after_body = aligned(self.body.arena)
+        cond_arena = f.gep("i8", self.arena, i64(after_body))
+        flag = f.gep("i8", self.arena, i64(after_body + aligned(self.cond.arena)))
+        test_table = f.alloca("ptr", len(self.cond.program.inputs) + 1)
+        for i, b in enumerate(at.cond_consts):
+            f.store(b.pointer, f.gep("ptr", test_table, i64(i)), 8)
+        f.store(flag, f.gep("ptr", test_table, i64(len(self.cond.program.inputs))), 8)
+        head, body, after = f.new_label("test"), f.new_label("body"), f.new_label("after")
+        before = f.label
+        f.branch(head)
+        f.block(head)
+        place = len(f.lines)
+        now: list[Value] = []
+        for p in (Value("0", "i64"), *start):
+            f.count += 1
+            f.lines.append("")
+            now.append(Value(f"%v{f.count}", p.type))
+        trip, pointers = now[0], now[1:]
+        for i, p in enumerate(pointers, len(at.cond_consts)):
+            f.store(p, f.gep("ptr", test_table, i64(i)), 8)
+        f.call(self.cond.name, "void", [test_table, cond_arena])
+        going = f.icmp("ne", f.load("i8", flag), const("i8", 0))
+        f.branch_if(going, body, after)
+        f.block(body)
+        odd = f.icmp("eq", f.and_(trip, i64(1)), i64(1))
+        target = [
+            f.select(odd, b, a) if k in self.changing else pointers[k]
+            for k, (a, b) in enumerate(zip(*places, strict=True))
+        ]
+        self._fill(first, [*pointers, *[_slice(f, x, trip) for x in at.xs]])
+        out = [t if k in self.changing else places[1][k] for k, t in enumerate(target)]
+        self._fill(len(self.body.program.inputs), out)
+        f.call(self.body.name, "void", [self.table, self.arena])
+        following = f.add(trip, i64(1))
+        end = f.label
+        f.branch(head)
+        for i, (phi, a, b) in enumerate(zip(now, (i64(0), *start), (following, *target), strict=True)):
+            f.lines[place + i] = f"  {phi.text} = phi {phi.type} [ {a.text}, %{before} ], [ {b.text}, %{end} ]"
+        f.block(after)
+        for p, b in zip(pointers, carry, strict=True):
+            with f.when(f.icmp("ne", p, b.pointer)):
+                _copy(f, p, b.pointer, b)
+        return trip
+
+
+def _load_index(f: Function, b: Buffer) -> Value:
+    """A scalar integer or boolean as i64."""
+    kind = f"i{8 * b.dtype.itemsize}"
+    return f.cast("sext" if b.dtype.kind == "i" else "zext", f.load(kind, b.pointer), "i64")
+
+
+def _table(f: Function, pointers: Sequence[Value]) -> Value:
+    if not pointers:
+        return NULL
+    table = f.alloca("ptr", len(pointers))
+    for i, p in enumerate(pointers):
+        f.store(p, f.gep("ptr", table, i64(i)), 8)
+    return table
+
+
+def _slice(f: Function, b: Buffer, t: Value) -> Value:
+    """Row t of a stack."""
+    size = b.dtype.itemsize * (b.strides[0] if b.shape[0] else 0)
+    return f.gep("i8", b.pointer, f.mul(t, i64(size)))
+
+
+def _copy(f: Function, source: Value, target: Value, b: Buffer) -> None:
+    f.module.declare("llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", "i64", "i1"])
+    nbytes = b.size * b.dtype.itemsize
+    if nbytes:
+        f.line(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {target.text}, ptr {source.text}, i64 {nbytes}, i1 false)"
+        )
+
+
+def control_for(emission: Emission, eqn: Equation) -> Branch | Repeat:
+    """The emitter of an equation of control flow."""
+    return Branch(emission, eqn) if eqn.primitive is cond_p else Repeat(emission, eqn)
+
+
+def outputs_of(program: Program) -> list[Var]:
+    """Where the outputs of an inner Program are stored."""
+    return [o.base for o in schedule_of(program).outputs]
