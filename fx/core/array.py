@@ -26,13 +26,14 @@ class Array:
     Traced values are Arrays too, so that `isinstance(x, fx.Array)` holds inside transformations.
     """
 
-    __slots__ = ("__weakref__", "buffer", "weak")
+    __slots__ = ("__weakref__", "buffer", "known", "weak")
     __array_priority__ = 1000
     __hash__: None  # type: ignore[assignment]
 
     def __init__(self, buffer: Any, weak: bool = False):
         self.buffer = buffer
         self.weak = weak
+        self.known: Aval | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,7 +49,10 @@ class Array:
 
     @property
     def aval(self) -> Aval:
-        return Aval(self.buffer.shape, self.buffer.dtype, self.weak)
+        found = self.known
+        if found is None:
+            found = self.known = Aval(self.buffer.shape, self.buffer.dtype, self.weak)
+        return found
 
     @property
     def size(self) -> int:

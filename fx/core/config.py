@@ -36,6 +36,16 @@ class Settings:
     compile: bool = _option(True, _BOOL, "False: jit runs the reference interpreter", traced=False)
 
     @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """All of them, for cache keys of what is ready to run."""
+        return tuple([getattr(self, f.name) for f in fields(self)])
+
+    @cached_property
+    def trace_key(self) -> tuple[Any, ...]:
+        """The trace-affecting ones."""
+        return tuple([getattr(self, name) for name in _traced])
+
+    @cached_property
     def float_dtype(self) -> np.dtype[Any]:
         """`default_float` as a dtype."""
         return np.dtype(self.default_float)
@@ -69,8 +79,7 @@ def settings() -> Settings:
 
 def trace_key() -> tuple[Any, ...]:
     """The trace-affecting settings, for cache keys."""
-    s = _context.get() or _process
-    return tuple([getattr(s, name) for name in _traced])
+    return (_context.get() or _process).trace_key
 
 
 class _Override:

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .array import as_buffer
+from .array import Array, as_buffer
 from .config import settings
 from .devices import HOST, common_backend
 from .interpret import run_buffers, wrap
@@ -49,9 +49,44 @@ def _compile(program: Program) -> Any:
 def run_compiled(program: Program, values: Sequence[Any]) -> list[Any]:
     """Apply a Program to concrete values as compiled code, or as its plan where there is no compiler for them."""
     buffers = [as_buffer(v) for v in values]
-    s = settings()
-    if not s.compile or s.check_nans or "cpu" not in _modules or common_backend(buffers) is not HOST:
+    if not compiles() or common_backend(buffers) is not HOST:
         return wrap(program, values, run_buffers(program, buffers))
     compiled = executable(program)
     with no_trace():
         return wrap(program, values, compiled.run(buffers), compiled.shared)
+
+
+def compiles() -> bool:
+    """Whether jitted Programs are compiled here."""
+    s = settings()
+    return s.compile and not s.check_nans and "cpu" in _modules
+
+
+class Ready:
+    """A compiled Program with everything that does not change between calls with Arrays on the host."""
+
+    __slots__ = ("avals", "consts", "run", "unflatten")
+
+    def __init__(self, program: Program, consts: Sequence[Any], unflatten: Any):
+        self.run = executable(program).run
+        self.consts = [as_buffer(c) for c in consts]
+        self.avals = program.out_avals
+        self.unflatten = unflatten
+
+    def __call__(self, arrays: Sequence[Array]) -> Any:
+        results = self.run([x.buffer for x in arrays] + self.consts)
+        out = []
+        for buffer, aval in zip(results, self.avals):  # noqa: B905
+            array = Array(buffer, aval.weak)
+            array.known = aval
+            out.append(array)
+        return self.unflatten(out)
+
+
+def ready(program: Program, values: Sequence[Any], consts: Sequence[Any], unflatten: Any) -> Ready | None:
+    """The short way for later calls; None where results may share memory, or something is not on the host."""
+    if not compiles() or any(type(v) is not Array for v in values) or executable(program).shared:
+        return None
+    if common_backend([as_buffer(v) for v in (*values, *consts)]) is not HOST:
+        return None
+    return Ready(program, consts, unflatten)

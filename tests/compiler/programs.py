@@ -41,7 +41,7 @@ ATTENTION = {name: normal(8, 8) for name in "qkv"}
 
 def conv_net(p, x):
     h = fx.nn.relu(fx.lax.conv_general_dilated(x, p["k"], (1, 1), "SAME"))
-    h = fx.lax.reduce_window(h, -fnp.inf, fx.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+    h = fnp.max(h.reshape(*h.shape[:2], 3, 2, 3, 2), axis=(3, 5))
     return fnp.sum(h.reshape(h.shape[0], -1) @ p["w"])
 
 
@@ -74,8 +74,8 @@ def choosing(i, x):
 
 
 def newton(x):
-    going = lambda c: fnp.abs(c[0] ** 2 - x) > 1e-3
-    root, _ = fx.lax.while_loop(going, lambda c: (0.5 * (c[0] + x / c[0]), c[1] * 1.0), (x, x))
+    going = lambda c: (fnp.abs(c[0] ** 2 - x) > 1e-3) & (c[1] < 9)
+    root, _, _ = fx.lax.while_loop(going, lambda c: (0.5 * (c[0] + x / c[0]), c[1] + 1, c[2] * 1.0), (x, 0, x))
     return root
 
 

@@ -201,7 +201,7 @@ def test_live_arrays_print():
     x = made(1_000_003, Named("step, made at <train>.py:7"))
     listing = memory.live_arrays()
     head, first, *_ = repr(listing).splitlines()
-    assert head.startswith(f"{len(listing)} buffers") and listing.nbytes == sum(a.nbytes for a in listing)
+    assert head.startswith(f"{len(listing)} buffer") and listing.nbytes == sum(a.nbytes for a in listing)
     assert first.split() == ["3.815", "MiB", "f32[1000003]", "cpu", "step,", "made", "at", "<train>.py:7"]
     assert "&lt;train&gt;.py:7" in listing._repr_html_()
     assert "0 buffers" in repr(memory.Listing())

@@ -504,6 +504,7 @@ def test_threads(pool):
     errors = []
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
+    pool._aside = None  # for requests inside of requests alone
     try:
         threads = [threading.Thread(target=busy_thread, args=(pool, n, 400, errors)) for n in range(5)]
         [t.start() for t in threads]
@@ -557,14 +558,14 @@ class Interrupt(Exception):
     pass
 
 
-class InterruptAt:
-    """Raises at the n-th place inside the pool where CPython runs signal handlers.
+class At:
+    """Runs an action at the n-th place inside the pool where CPython runs signal handlers and collections.
 
     Those are the starts of functions, backward jumps and the ends of calls of C functions (the "eval breaker").
     """
 
-    def __init__(self, n):
-        self.left, self.seen, self.last = n, 0, {}
+    def __init__(self, n, action):
+        self.n, self.action, self.seen, self.last = n, action, 0, {}
 
     def __call__(self, frame, event, arg):
         if os.sep + "pool" + os.sep not in frame.f_code.co_filename:
@@ -580,30 +581,36 @@ class InterruptAt:
             self.last[frame] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
             if last.startswith(("CALL", "RESUME", "JUMP_BACKWARD")):
                 self.seen += 1
-                if self.seen == self.left:
-                    raise Interrupt
+                if self.seen == self.n:
+                    self.action()
         return self.inside
 
 
-def run_interrupted(n):
-    """The scenario, interrupted at place n; how many places it met."""
+def run_disturbed(scenario, n, action):
+    """A scenario with `action(pool)` at place n; how many places it met."""
     pool, kept = Pool(Counting()), []
-    tracer, before = InterruptAt(n), sys.gettrace()
+    at, before = At(n, lambda: action(pool)), sys.gettrace()
     with suppress(Interrupt):
-        sys.settrace(tracer)
+        sys.settrace(at)
         try:
-            use_everything(pool, kept)
+            scenario(pool, kept)
         finally:
             sys.settrace(before)
-    tracer.last.clear()
+    at.last.clear()
     assert len({a.ctypes.data for a in kept}) == len(kept)
     audit(pool)
     kept.clear()
     assert audit(pool).in_use == 0
     pool.trim()
     assert audit(pool).reserved == 0
-    use_everything(pool, kept)
-    return tracer.seen
+    scenario(pool, kept)
+    return at.seen
+
+
+def ask_twice(pool, kept):
+    for n in (30_000, 30_000, 40_000):
+        kept[:] = [pool.empty((n,), F4)]
+    pool.give(pool.take(100))
 
 
 def use_everything(pool, kept):
@@ -626,9 +633,37 @@ def use_everything(pool, kept):
     pool.trim()
 
 
-def test_interrupts():
-    """An exception from a signal handler, wherever it may come: no block is lost, every count stays exact."""
-    places = run_interrupted(0)
-    assert places > 200
-    for n in range(1, places + 1, 1 if os.environ.get("FX_FUZZ") else 31):
-        run_interrupted(n)
+def interrupt(pool):
+    raise Interrupt
+
+
+def finalize(pool):
+    """What a finalizer may do in a collection: ask, let die, give, look."""
+    array = pool.empty((30_000,), F4)
+    array[:] = 5
+    pool.give(pool.take(100))
+    pool.trim()
+    s = pool.statistics()
+    assert (array == 5).all() and s.in_use <= s.reserved
+
+
+SKIP = 1 if os.environ.get("FX_FUZZ") else 41
+
+
+@pytest.fixture
+def little_to_collect():
+    """Collections look at what comes from here on alone."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize("action", [interrupt, finalize])
+@pytest.mark.parametrize("scenario, least, skip", [(ask_twice, 80, 1), (use_everything, 200, SKIP)])
+def test_disturbed_anywhere(scenario, least, skip, action, little_to_collect):
+    """An exception of a signal handler, or a finalizer that uses the pool: no block is lost, every count is exact."""
+    places = run_disturbed(scenario, 0, action)
+    assert places > least
+    for n in range(1, places + 1, skip):
+        run_disturbed(scenario, n, action)

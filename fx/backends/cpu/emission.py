@@ -1,6 +1,6 @@
 """A schedule as one LLVM module: kernels, operations, and entry points that run them in order.
 
-    i32 segment(ptr arrays, ptr arena)     `arrays` is a Python tuple of NumPy arrays
+    i32 segment(ptr registers, ptr arena)     `registers` is a Python tuple of NumPy arrays
 
 Steps without a native form stand between segments; what they exchange with native code are arrays of Python's.
 """
@@ -26,10 +26,9 @@ from .target import operation_for
 
 
 class Segment(NamedTuple):
-    """A run of native steps: its entry point, and the arrays it takes by register."""
+    """A run of native steps: its entry point, and the registers that it fills."""
 
     name: str
-    reads: list[int]
     writes: list[int]
 
 
@@ -196,16 +195,17 @@ class Emission:
         reads = [v for v in touched if v in self.registers and v not in made]
         writes = [v for v in touched if v in self.registers and v in made]
         self.pointers: dict[Var, Value] = {}
-        for i, v in enumerate((*reads, *writes)):
+        for v in (*reads, *writes):
+            i = self.registers[v]
             item = f.load("ptr", f.gep("i8", f.args[0], i64(objects().items + 8 * i)))
-            self.pointers[v] = self.checked(f, item, v, i) if i < len(reads) else self.data(f, item)
+            self.pointers[v] = self.data(f, item) if v in made else self.checked(f, item, v, i)
         for v in touched:
             if v not in self.registers:
                 self.pointers[v] = f.gep("i8", f.args[1], i64(self.arena.offsets[v]))
         for n in run:
             self.step(f, n)
         f.ret(Value("0", "i32"))
-        return Segment(name, [self.registers[v] for v in reads], [self.registers[v] for v in writes])
+        return Segment(name, [self.registers[v] for v in writes])
 
     def data(self, f: Function, item: Value) -> Value:
         return f.load("ptr", f.gep("i8", item, i64(objects().data)))

@@ -13,6 +13,7 @@ from ...compiler.fuse import Step, fuse
 from ...compiler.nest import View, whole
 from ...compiler.simplify import Stage, simplify
 from ...core.errors import DeviceError
+from ...core.errstate import quiet
 from ...core.interpret import aliases
 from ...core.program import Program, Var
 from ...core.structure import Literal
@@ -75,19 +76,27 @@ class Executable:
         self.consts = [value for _, value in final.consts]
         slots = {r: v for v, r in registers.items()}
         self.blank: list[Any] = [None] * (len(registers) - self.arity - len(self.consts))
-        made: set[int] = set()
-        self.parts: list[tuple[Any, ...]] = []
+        self.parts: list[tuple[Any, Any]] = []
         for part in emitted.parts:
             if isinstance(part, Segment):
                 assert self.linked is not None
                 call = _SIGNATURE(self.linked.address[part.name])
-                makers = [_maker(slots[r]) for r in part.writes]
-                self.parts.append((call, part.reads, list(zip(part.writes, makers, strict=True))))
+                self.parts.append((call, [(r, _maker(slots[r])) for r in part.writes]))
             else:
-                self.parts.append(self._python_step(part))
-            made.update(part.writes if isinstance(part, Segment) else ())
+                self.parts.append((None, self._python_step(part)))
         self.results = [self._result(o) for o in self.schedule.outputs]
         self.shared = self._shared()
+        self._choose_run(slots)
+
+    def _choose_run(self, slots: dict[int, Var]) -> None:
+        """Programs of one native part whose results are its arrays in order take a shorter way."""
+        first = self.arity + len(self.consts)
+        outputs = [self.emitted.registers.get(o.base) if isinstance(o, View) else None for o in self.schedule.outputs]
+        plain = all(isinstance(o, View) and o.shape == o.base.aval.shape for o in self.schedule.outputs)
+        if len(self.parts) == 1 and self.parts[0][0] and plain and outputs == list(range(first, len(slots))):
+            self.call = self.parts[0][0]
+            self.makers = [_maker(slots[r]) for r in range(first, len(slots))]
+            self.run = self._run_one  # type: ignore[method-assign]
 
     def _python_step(self, step: Step) -> tuple[Any, ...]:
         eqn = step.eqn
@@ -95,7 +104,7 @@ class Executable:
         kernel = eqn.primitive.kernel(np, eqn.params)
         operands = [_reader(x, self.emitted.registers) for x in step.operands]
         outs = [self.emitted.registers[v] for v in eqn.outputs]
-        return None, (kernel, operands, outs, eqn), eqn.primitive.multiple
+        return kernel, operands, outs, eqn.primitive.multiple
 
     def _result(self, o: Any) -> Callable[[list[Any]], Any]:
         if type(o) is Literal:
@@ -124,29 +133,45 @@ class Executable:
         registers = [*buffers, *self.consts, *self.blank]
         arena = self._take_arena() if self.arena else None
         try:
-            for call, reads, writes in self.parts:
+            for call, work in self.parts:
                 if call is None:
-                    _run_python(reads, registers, writes)
-                else:
-                    self._run_native(call, reads, writes, registers, arena)
+                    with quiet():
+                        _run_python(work, registers)
+                    continue
+                for r, make in work:
+                    registers[r] = make()
+                self._native(call, registers, arena[1] if arena else 0)
         finally:
             if arena is not None:
                 self._give_arena(arena)
         return [result(registers) for result in self.results]
 
-    def _run_native(self, call: Any, reads: list[int], writes: list[Any], registers: list[Any], arena: Any) -> None:
-        for r, make in writes:
-            registers[r] = make()
-        arrays = tuple([registers[r] for r in reads] + [registers[r] for r, _ in writes])
-        status = call(id(arrays), arena[1] if arena else 0)
-        while status:
-            r = reads[status - 1]
-            registers[r] = _ordered(registers[r])
-            arrays = tuple([registers[r] for r in reads] + [registers[r] for r, _ in writes])
-            again = call(id(arrays), arena[1] if arena else 0)
-            if again == status:
-                raise DeviceError(f"Operand {status} of compiled code is no array in memory.")
-            status = again
+    def _run_one(self, buffers: Sequence[Any]) -> list[Any]:
+        """The same for Programs of one native part."""
+        outs = [make() for make in self.makers]
+        registers = (*buffers, *self.consts, *outs)
+        if not self.arena:
+            if self.call(id(registers), 0):
+                self._native(self.call, list(registers), 0)
+            return outs
+        arena = self._take_arena()
+        try:
+            if self.call(id(registers), arena[1]):
+                self._native(self.call, list(registers), arena[1])
+        finally:
+            self._give_arena(arena)
+        return outs
+
+    def _native(self, call: Any, registers: list[Any], arena: int) -> None:
+        """Run a native part; arrays that it cannot read as they are, are copied to row-major order first."""
+        arrays = tuple(registers)
+        refused = -1
+        while (status := call(id(arrays), arena)) != 0:
+            if status == refused:
+                raise DeviceError(f"Operand {status - 1} of compiled code is no array in memory.")
+            refused = status
+            registers[status - 1] = _ordered(registers[status - 1])
+            arrays = tuple(registers)
 
     def _take_arena(self) -> tuple[Any, int]:
         try:
@@ -189,8 +214,8 @@ def _reader(x: Any, registers: dict[Var, int]) -> Callable[[list[Any]], Any]:
     return lambda env: np.ascontiguousarray(env[register]).reshape(-1)[offset : offset + size].reshape(shape)
 
 
-def _run_python(step: Any, registers: list[Any], multiple: bool) -> None:
-    kernel, operands, outs, _ = step
+def _run_python(work: tuple[Any, ...], registers: list[Any]) -> None:
+    kernel, operands, outs, multiple = work
     found = kernel(*[read(registers) for read in operands])
     for r, value in zip(outs, found if multiple else (found,), strict=True):
         registers[r] = value

@@ -19,7 +19,7 @@ from ...primitives import elementwise as ew
 from ...primitives.contraction import contract_p, parse
 from ...primitives.reductions import reduce_all, reduce_any, reduce_max, reduce_min, reduce_prod, reduce_sum
 from ...primitives.shape import broadcast_p, reshape_p, transpose_p
-from ..rewriting import Atom, Rewriter, avals_of, like, rewrite
+from ..rewriting import Atom, Rewriter, avals_of, like, literal, rewrite
 from ..rules.constants import elementwise, repeated
 
 Found = Equation | Atom | None
@@ -171,12 +171,19 @@ def _reshaped(at: Rewriter, x: Atom, shape: tuple[int, ...], eqn: Equation) -> A
 
 
 def _product(at: Rewriter, eqn: Equation, left: str, right: str, out: str) -> Found:
-    """A contraction that sums over nothing, or over one term: an elementwise product."""
+    """A contraction that sums over nothing, or over one term: an elementwise product.
+
+    A sum begins with 0.0, so that one term of -0.0 gives 0.0.
+    """
     size = dict(zip(left + right, eqn.inputs[0].aval.shape + eqn.inputs[1].aval.shape, strict=True))
-    if any([c not in out and d != 1 for c, d in size.items()]):
+    summed = [d for c, d in size.items() if c not in out]
+    if any([d != 1 for d in summed]):
         return None
     x, y = (_axes_for(at, v, mine, out, eqn) for v, mine in zip(eqn.inputs, (left, right), strict=True))
-    return like(eqn, ew.mul, (x, y))
+    if not summed:
+        return like(eqn, ew.mul, (x, y))
+    aval = eqn.outputs[0].aval.update(shape=())
+    return like(eqn, ew.add, (at.emit(ew.mul, (x, y), {}, eqn.source), literal(0, aval)))
 
 
 def _axes_for(at: Rewriter, x: Atom, mine: str, out: str, eqn: Equation) -> Atom:

@@ -14,6 +14,7 @@ from typing import Any
 from ...core.program import Equation, Program
 from ...core.structure import Literal
 from ...primitives.cond import cond_p
+from ...primitives.elementwise import bit_not, convert_p
 from ...primitives.loop import loop_p
 from ...primitives.loop_layout import Layout
 from ...primitives.shape import broadcast_p, full_p
@@ -76,33 +77,51 @@ def _number(at: Rewriter, v: Any, number: Literal) -> Atom:
 
 def _cond(at: Rewriter, eqn: Equation) -> Found:
     branches, (index, *operands) = eqn.params["branches"], eqn.inputs
-    fates = _known(at, operands, branches[0].inputs)
+    fates = tuple(_known(at, operands, branches[0].inputs))
     if any(
         [v.aval is not w.aval for b in branches for v, w in zip(b.inputs, branches[0].inputs, strict=True)]
     ):
-        fates = [f if f[0] is not SAME else (KEEP, None) for f in fates]
-    if all([fate is KEEP for fate, _ in fates]):
-        _same_results(at, eqn)
+        fates = tuple([f if f[0] is NUMBER else (KEEP, None) for f in fates])
+    if any([fate is not KEEP for fate, _ in fates]):
+        kept = tuple([x for x, (fate, _) in zip(operands, fates, strict=True) if fate is KEEP])
+        inner = tuple([_specialised(b, fates) for b in branches])
+        return Equation(eqn.primitive, (index, *kept), {"branches": inner}, eqn.outputs, eqn.source)
+    _same_results(at, eqn)
+    return _choice(at, eqn)
+
+
+def _choice(at: Rewriter, eqn: Equation) -> Found:
+    """A choice by a boolean made a number, or negated: by the boolean."""
+    index, branches = eqn.inputs[0], eqn.params["branches"]
+    made = at.maker(index, convert_p)
+    if made is not None and made.inputs[0].aval.dtype.kind == "b":
+        return Equation(cond_p, (made.inputs[0], *eqn.inputs[1:]), eqn.params, eqn.outputs, eqn.source)
+    made = at.maker(index, bit_not)
+    if made is None or index.aval.dtype.kind != "b" or len(branches) != 2:
         return None
-    kept = tuple([x for x, (fate, _) in zip(operands, fates, strict=True) if fate is KEEP])
-    inner = tuple([_specialised(b, tuple(fates)) for b in branches])
-    return Equation(eqn.primitive, (index, *kept), {"branches": inner}, eqn.outputs, eqn.source)
+    params = {"branches": branches[::-1]}
+    return Equation(cond_p, (made.inputs[0], *eqn.inputs[1:]), params, eqn.outputs, eqn.source)
 
 
 def _same_results(at: Rewriter, eqn: Equation) -> None:
     """Results that do not depend on the branch; nobody reads them here afterwards."""
     branches, operands = eqn.params["branches"], eqn.inputs[1:]
+    given = [b.once("given", lambda b=b: _given(b)) for b in branches]  # type: ignore[misc]
     for n, out in enumerate(eqn.outputs):
-        atoms = [b.outputs[n] for b in branches]
-        if all([type(v) is Literal for v in atoms]):
-            found: Any = atoms[0] if all([v is atoms[0] for v in atoms]) else None
-        else:
-            places = {
-                b.inputs.index(v) if v in b.inputs else -1 for b, v in zip(branches, atoms, strict=True)
-            }
-            found = operands[places.pop()] if len(places) == 1 and -1 not in places else None
-        if found is not None and fits(found.aval, out.aval):
+        first = given[0][n]
+        if first is None or any([g[n] != first for g in given]):
+            continue
+        found = operands[first] if type(first) is int else _number(at, out, first)
+        if fits(found.aval, out.aval):
             at.replace(out, found)
+
+
+def _given(program: Program) -> list[int | Literal | None]:
+    """For each output the position of the input that it is, or the number that all its elements are."""
+    place = {v: i for i, v in enumerate(program.inputs)}
+    at = Rewriter(program)
+    at.made = {v: e for e in program.equations if e.primitive in (full_p, broadcast_p) for v in e.outputs}
+    return [place[v] if v in place else constant(at, v) for v in program.outputs]
 
 
 # Loops

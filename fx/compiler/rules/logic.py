@@ -24,7 +24,7 @@ _COMPLEMENT_OF_ORDERED = {ew.lt: ew.ge, ew.ge: ew.lt, ew.le: ew.gt, ew.gt: ew.le
 
 
 def _compare(at: Rewriter, eqn: Equation) -> Found:
-    """x with itself: never less; equal unless it may be NaN. Booleans with a literal: themselves, or not."""
+    """x with itself: never less; equal unless it may be NaN."""
     x, y = eqn.inputs
     kind = x.aval.dtype.kind
     if x is y:
@@ -33,9 +33,25 @@ def _compare(at: Rewriter, eqn: Equation) -> Found:
         return everywhere(eqn.primitive in _REFLEXIVE, eqn) if kind in "biu" else None
     if type(x) is Literal:
         x, y = y, x
-    if kind == "b" and type(y) is Literal and eqn.primitive in _COMPLEMENT:
-        return x if bool(y.value) == (eqn.primitive is ew.eq) else like(eqn, ew.bit_not, (x,))
-    return None
+    return _compare_boolean(at, eqn, x) if type(y) is Literal else None
+
+
+def _compare_boolean(at: Rewriter, eqn: Equation, x: Any) -> Found:
+    """A boolean, or a number made of one, with a literal: what both of its values give decides."""
+    made = at.maker(x, ew.convert_p)
+    truth = x if x.aval.dtype.kind == "b" else None if made is None else made.inputs[0]
+    if truth is None or truth.aval.dtype.kind != "b":
+        return None
+    no, yes = (_compared(eqn, x, value) for value in (False, True))
+    if no == yes:
+        return everywhere(no, eqn)
+    return truth if yes else like(eqn, ew.bit_not, (truth,))
+
+
+def _compared(eqn: Equation, x: Any, value: bool) -> bool:
+    number = x.aval.dtype.type(value)
+    operands = [v.value if type(v) is Literal else number for v in eqn.inputs]
+    return bool(eqn.primitive.impl(np, *operands))
 
 
 def _never(at: Rewriter, eqn: Equation) -> Found:

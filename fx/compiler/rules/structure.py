@@ -62,7 +62,9 @@ def _transpose(at: Rewriter, eqn: Equation) -> Found:
         return x
     made = at.maker(x, transpose_p)
     if made is None:
-        return None
+        longer = [i for i in perm if x.aval.shape[i] != 1]
+        moves = longer != sorted(longer) or DYNAMIC in x.aval.shape
+        return None if moves else like(eqn, reshape_p, (x,), {"shape": eqn.outputs[0].aval.shape})
     first = made.params["perm"]
     return like(eqn, transpose_p, made.inputs, {"perm": tuple([first[i] for i in perm])})
 

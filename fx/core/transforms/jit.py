@@ -16,7 +16,7 @@ from ..avals import Aval
 from ..boundary import boundary
 from ..config import settings, trace_key
 from ..errors import ArgumentError, brief, lines
-from ..executor import run_compiled
+from ..executor import Ready, ready, run_compiled
 from ..program import Program, closed_program, format_program, program_of
 from ..source import describe, here
 from ..structure import Abstract, clear_structures
@@ -75,6 +75,8 @@ class Jitted:
     def clear_cache(self) -> None:
         """Forget everything compiled; `trace_count` starts again at 0."""
         self.entries: dict[Signature, Entry] = {}
+        self.quick: dict[Any, Ready] = {}
+        """For calls with Arrays alone: settings and avals to what is ready to run."""
         self.trace_count = 0
         """How often the function was traced."""
         self.last_miss: str | None = None
@@ -82,6 +84,10 @@ class Jitted:
 
     @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.quick and not kwargs:
+            found = self.quick.get(_quick_key(args))
+            if found is not None and current_trace() is None:
+                return found(args)
         if settings().disable_jit:
             return self.fun(*args, **kwargs)
         leaves, signature, (dynamic, keywords) = self._signature(args, kwargs)
@@ -93,9 +99,19 @@ class Jitted:
             results = run_compiled(entry.program, values)
             if self.donated_names:
                 self._take(args, kwargs)
+            elif not kwargs and not self.static_names and len(leaves) == len(args):
+                self._remember(entry, args)
         else:
             results = call(entry.program, *values)
         return entry.out_tree.unflatten(results)
+
+    def _remember(self, entry: Entry, args: tuple[Any, ...]) -> None:
+        """Take the short way at the next call with such arguments."""
+        key = _quick_key(args)
+        if key is not None and not any(isinstance(c, Tracer) for c in entry.consts):
+            found = ready(entry.program, args, entry.consts, entry.out_tree.unflatten)
+            if found is not None:
+                self.quick[key] = found
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -188,6 +204,16 @@ class Jitted:
             raise ArgumentError(f"jit of {name_of(self.fun)}: one array was donated twice in the same call.")
         for x in arrays:
             x.buffer = Donated(name_of(self.fun), x.aval)
+
+
+def _quick_key(args: tuple[Any, ...]) -> Any:
+    """Settings and avals, if all arguments are plain Arrays."""
+    key: list[Any] = [settings().key]
+    for x in args:
+        if type(x) is not Array:
+            return None
+        key.append(x.known or x.aval)
+    return tuple(key)
 
 
 @tree.register_static

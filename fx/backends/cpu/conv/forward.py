@@ -19,9 +19,11 @@ from .geometry import Part
 from .numbers import Numbers
 from .planes import Copy, Places, in_place, readable
 
-COPY_BYTES = 384 << 10
+COPY_BYTES = 512 << 10
 """Most memory of a copy; it lies on the stack of its thread, and should stay in its second-level cache."""
 _PIECES = 512
+_FEW_PIECES = 32
+"""A box of so few is not made smaller to have more tasks."""
 _MOST_FEATURES = 16
 _TASKS = 16
 _TASK_PRODUCTS = 1 << 18
@@ -60,18 +62,16 @@ class Forward:
         self.places: Places = in_place(part) if self.direct else self.copy.places
         self.tile = self._tile()
         self.tiles = -(-part.features.count // self.tile.features)
+        self.shares = self._shares()
         self.table_bytes = -(-part.depth * 8 // 64) * 64
 
     def _fits(self, box: Sequence[int]) -> bool:
         lanes, p = self.numbers.lanes, self.part
         boxes = Boxes(p.axes, box)
         pieces = boxes.pieces(lanes)
-        if pieces <= 1:
-            return True
         small = self.direct or Copy(p.axes, box, lanes).elements(p.channels.count) * self.bytes <= COPY_BYTES
-        products = p.results * p.depth // max(1, boxes.count * p.groups.count)
-        shared = boxes.count * p.groups.count >= _TASKS or products <= _TASK_PRODUCTS
-        return small and pieces <= _PIECES and shared
+        shared = boxes.count * p.groups.count >= _TASKS or pieces <= _FEW_PIECES
+        return pieces <= 1 or (small and pieces <= _PIECES and shared)
 
     def _tile(self) -> Tile:
         lanes, width = self.numbers.lanes, self.boxes.extents[-1]
@@ -88,13 +88,24 @@ class Forward:
         return self.part.axes[-1].count % self.boxes.extents[-1] != 0
 
     def _speed(self, t: Tile, vectors: int) -> float:
-        """Useful products per cycle: two FMAs and two loads a cycle, unaligned loads count twice."""
+        """Useful products per cycle, for two FMAs and two loads a cycle: unaligned loads count twice.
+
+        A tile takes its part of x from the second-level cache anew, a line for every vector, but once for all taps.
+        """
         features = self.part.features.count
         useful = features / (-(-features // t.features) * t.features)
         useful *= vectors / (-(-vectors // t.vectors) * t.vectors)
         products = t.features * t.vectors
         loads = t.features + (2 if t.pieces == 1 else t.pieces) * t.vectors + 1
-        return useful * products / (max(products, loads) + 0.25 * min(products, loads))
+        far = 2.5 * t.vectors / self.part.taps
+        return useful * products / (max(products, loads) / 2 + min(products, loads) / 8 + far)
+
+    def _shares(self) -> int:
+        """Tasks that a box is divided among, features apart."""
+        products = self.part.results * self.part.depth
+        wanted = min(_TASKS, max(1, products // _TASK_PRODUCTS))
+        per = -(-self.tiles // min(self.tiles, -(-wanted // (self.boxes.count * self.part.groups.count))))
+        return -(-self.tiles // per)
 
     @property
     def scratch(self) -> int:
@@ -106,9 +117,8 @@ class Forward:
         table, panels = scratch, f.gep("i8", scratch, i64(self.table_bytes))
         self._fill_table(f, table)
         self._pack(f, w, w_numbers, panels)
-        parallel(
-            f, "conv_forward", [x, table, panels, y], self.part.groups.count * self.boxes.count, self._task
-        )
+        tasks = self.part.groups.count * self.boxes.count * self.shares
+        parallel(f, "conv_forward", [x, table, panels, y], tasks, self._task)
 
     def _fill_table(self, f: Function, table: Value) -> None:
         """Byte offsets in the order of the packed weights: channels, then taps."""
@@ -153,6 +163,7 @@ class Forward:
     def _task(self, f: Function, values: list[Value], index: Value) -> None:
         x, table, panels, y = values
         p, t = self.part, self.tile
+        share, index = f.urem(index, i64(self.shares)), f.udiv(index, i64(self.shares))
         group, number = f.udiv(index, i64(self.boxes.count)), f.urem(index, i64(self.boxes.count))
         starts, extents = self.boxes.at(f, number)
         x_at = f.mul(group, i64(p.groups.x))
@@ -165,7 +176,7 @@ class Forward:
         steps = [s * self.bytes for s in self.places.steps], [a.y * self.numbers.bytes for a in p.axes]
         count = emit_pieces(f, pieces, t.piece, extents, *steps, t.group)
         panels = f.gep("i8", panels, f.mul(group, i64(self.tiles * p.depth * t.features * self.bytes)))
-        self._tiles(f, source, table, panels, y, pieces, count)
+        self._tiles(f, share, source, table, panels, y, pieces, count)
 
     def _source(
         self, f: Function, x: Value, x_at: Value, starts: list[Value], extents: list[Value]
@@ -182,20 +193,23 @@ class Forward:
         return copy
 
     def _tiles(
-        self, f: Function, source: Value, table: Value, panels: Value, y: Value, pieces: Value, count: Value
-    ) -> None:
+        self, f: Function, share: Value, source: Value, table: Value, panels: Value, y: Value, pieces: Value,
+        count: Value,
+    ) -> None:  # fmt: skip
         p, t = self.part, self.tile
         kernel = forward_kernel(f.module, self.numbers, t, p.axes[-1].y)
         y_step = i64(p.features.y * self.numbers.bytes)
-        panel_bytes = i64(p.depth * t.features * self.bytes)
-        with f.loop(i64(0), i64(p.features.count), t.features, carry=[panels], trips=True) as features:
-            panel = features.carry[0]
-            rows = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), features.index), i64(t.features))
-            y_row = f.gep("i8", y, f.mul(features.index, y_step))
+        per = -(-self.tiles // self.shares)
+        start = f.mul(share, i64(per))
+        stop = f.intrinsic("llvm.smin", f.add(start, i64(per)), i64(self.tiles))
+        with f.loop(start, stop, trips=True) as tile:
+            panel = f.gep("i8", panels, f.mul(tile.index, i64(p.depth * t.features * self.bytes)))
+            first = f.mul(tile.index, i64(t.features))
+            rows = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), first), i64(t.features))
+            y_row = f.gep("i8", y, f.mul(first, y_step))
             with f.loop(i64(0), count, t.group, trips=True) as loop:
                 piece = f.gep("i8", pieces, f.mul(loop.index, i64(ENTRY)))
                 f.call(kernel, "void", [source, table, i64(p.depth), panel, y_row, y_step, rows, piece])
-            features.next(f.gep("i8", panel, panel_bytes))
 
 
 def emit_offsets(f: Function, table: Value, channels: int, places: Places, nbytes: int) -> None:

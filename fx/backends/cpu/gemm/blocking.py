@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..llvm import NULL, Function, Module, Value, i64
-from .micro_kernel import PARAMS as MICRO_PARAMS, micro_kernels
+from .micro_kernel import micro_kernels
 from .packing import packer
 from .record import Record, batch_fields
 from .tiles import Tile
@@ -51,41 +51,27 @@ def gemm(m: Module, t: Tile, suffix: str) -> str:
     return _entry(m, t, f"fx_gemm_{suffix}", task, pack_task)
 
 
-ORDER = 0
-
-
 def _block(m: Module, t: Tile, name: str, kernels: str) -> str:
-    """A block of C, tile by tile: down the rows, so that a panel of B stays in the first cache."""
+    """A block of C, tile by tile: along the rows, so that a panel of A stays in the first cache and B in the second."""
     f = m.function(
         name, "void",
         ["i64", "i64", "i64", "ptr", "i64", "i64", "i64", "ptr", "i64", "i64", "ptr", "i64", "i64"], attrs="nounwind",
     )  # fmt: skip
     rows, cols, k, a, a_panel, a_row, a_k, b, b_panel, b_k, c, c_row, beta = f.args
     c_panel = f.mul(c_row, i64(t.rows))
-
-    def tile(i, j, a, b, c):
-        here = f.intrinsic("llvm.smin", f.sub(cols, j), i64(t.cols))
-        vectors = f.udiv(f.add(here, i64(t.lanes - 1)), i64(t.lanes))
-        table = f.gep("ptr", Value(f"@{kernels}", "ptr"), f.mul(f.sub(vectors, i64(1)), i64(t.rows)))
-        high = f.intrinsic("llvm.smin", f.sub(rows, i), i64(t.rows))
-        kernel = f.load("ptr", f.gep("ptr", table, f.sub(high, i64(1))))
-        args = [k, a, a_row, a_k, b, b_k, c, c_row, here, beta]
-        f.call_pointer(kernel, "void", args)
-
-    if ORDER == 0:
+    table = Value(f"@{kernels}", "ptr")
+    with f.loop(i64(0), rows, t.rows, carry=[a, c]) as down:
+        a, c = down.carry
+        high = least(f, f.sub(rows, down.index), i64(t.rows))
+        column = f.gep("ptr", table, f.sub(high, i64(1)))
         with f.loop(i64(0), cols, t.cols, carry=[b, c]) as across:
             b, c = across.carry
-            with f.loop(i64(0), rows, t.rows, carry=[a, c]) as down:
-                tile(down.index, across.index, down.carry[0], b, down.carry[1])
-                down.next(f.gep("i8", down.carry[0], a_panel), f.gep("i8", down.carry[1], c_panel))
+            here = least(f, f.sub(cols, across.index), i64(t.cols))
+            vectors = f.udiv(f.sub(here, i64(1)), i64(t.lanes))
+            kernel = f.load("ptr", f.gep("ptr", column, f.mul(vectors, i64(t.rows))))
+            f.call_pointer(kernel, "void", [k, a, a_row, a_k, b, b_k, c, c_row, here, beta])
             across.next(f.gep("i8", b, b_panel), f.gep("i8", c, i64(t.cols * t.bytes)))
-    else:
-        with f.loop(i64(0), rows, t.rows, carry=[a, c]) as down:
-            a, c = down.carry
-            with f.loop(i64(0), cols, t.cols, carry=[b, c]) as across:
-                tile(down.index, across.index, a, across.carry[0], across.carry[1])
-                across.next(f.gep("i8", across.carry[0], b_panel), f.gep("i8", across.carry[1], i64(t.cols * t.bytes)))
-            down.next(f.gep("i8", a, a_panel), f.gep("i8", c, c_panel))
+        down.next(f.gep("i8", a, a_panel), f.gep("i8", down.carry[1], c_panel))
     f.ret()
     return name
 

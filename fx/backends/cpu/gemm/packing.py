@@ -76,26 +76,25 @@ def _copy_panel(m: Module, t: Tile, name: str, width: int) -> str:
 
 
 def _turn_panel(m: Module, t: Tile, name: str, width: int) -> str:
-    """Steps lie side by side: blocks of 16 bytes of each line are loaded and transposed."""
+    """Steps lie side by side: blocks of every line are loaded and transposed, a vector or 16 bytes long."""
     f = m.function(name, "void", PARAMS, attrs="nounwind")
     source, wide, _, count, k, destination = f.args
-    chunk = 16 // t.bytes
     lines = _line_offsets(f, wide, count, -(-width // t.lanes) * t.lanes)
-    whole = f.sub(k, f.urem(k, i64(chunk)))
     row = i64(width * t.bytes)
-
-    with f.loop(i64(0), whole, chunk, carry=[source, destination]) as loop:
-        p, q = loop.carry
-        columns = [_transposed(f, t, p, lines[v : v + t.lanes]) for v in range(0, len(lines), t.lanes)]
-        for s in range(chunk):
-            for v, column in enumerate(columns):
-                f.store(column[s], f.gep("i8", q, i64(v * t.lanes * t.bytes)))
-            q = f.gep("i8", q, row)
-        loop.next(f.gep("i8", p, i64(16)), q)
-    p, q = loop.results
-    rest = f.sub(k, whole)
-    for s in range(chunk - 1):
-        with f.when(f.icmp("sgt", rest, i64(s))):
+    done, p, q = i64(0), source, destination
+    for steps, turn in ((t.lanes, _transposed_vectors), (16 // t.bytes, _transposed_pieces)):
+        end = f.and_(k, i64(-steps))
+        with f.loop(done, end, steps, carry=[p, q]) as loop:
+            p, to = loop.carry
+            for v in range(0, len(lines), t.lanes):
+                q = to
+                for x in turn(f, t, p, lines[v : v + t.lanes]):
+                    f.store(x, f.gep("i8", q, i64(v * t.bytes)))
+                    q = f.gep("i8", q, row)
+            loop.next(f.gep("i8", p, i64(steps * t.bytes)), q)
+        done, (p, q) = end, loop.results
+    for s in range(16 // t.bytes - 1):
+        with f.when(f.icmp("sgt", f.sub(k, done), i64(s))):
             _gathered_step(f, t, f.gep("i8", p, i64(s * t.bytes)), lines, f.gep("i8", q, i64(s * width * t.bytes)))
     f.ret()
     return name
@@ -107,15 +106,46 @@ def _line_offsets(f: Function, wide: Value, count: Value, lines: int) -> list[Va
     return [f.mul(f.intrinsic("llvm.smin", i64(i), last), wide) if i else i64(0) for i in range(lines)]
 
 
-def _transposed(f: Function, t: Tile, p: Value, lines: list[Value]) -> list[Value]:
-    """Vectors over `lines`, for each of the steps that 16 bytes at `p` of each line hold.
+def _transposed_vectors(f: Function, t: Tile, p: Value, lines: list[Value]) -> list[Value]:
+    """Vectors over `lines`, for each of the steps that a vector at `p` of each line holds.
 
-    The lines of one 16-byte block of a vector follow each other; in each block a small transpose remains.
+    Small transposes within 16-byte pieces, then of the pieces.
     """
     chunk = 16 // t.bytes
+    rows = [f.load(t.vector, f.gep("i8", p, line)) for line in lines]
+    groups = [_small(f, rows[i : i + chunk]) for i in range(0, len(rows), chunk)]
+    columns = [_pieces(f, [group[s] for group in groups], chunk) for s in range(chunk)]
+    return [columns[s % chunk][s // chunk] for s in range(t.lanes)]
+
+
+def _pieces(f: Function, rows: list[Value], chunk: int) -> list[Value]:
+    """The transpose of n vectors of n pieces of `chunk` lanes each."""
+    n = len(rows)
+    if n == 1:
+        return rows
+
+    def pick(x: Value, y: Value, first: int) -> Value:
+        """Every other piece of x, then of y."""
+        return f.shuffle(x, y, [at * chunk + i for at in range(first, 2 * n, 2) for i in range(chunk)])
+
+    even, odd = (
+        [pick(x, y, first) for x, y in zip(rows[::2], rows[1::2], strict=True)] for first in (0, 1)
+    )
+    if n == 2:
+        return [*even, *odd]
+    return [pick(*even, 0), pick(*odd, 0), pick(*even, 1), pick(*odd, 1)]
+
+
+def _transposed_pieces(f: Function, t: Tile, p: Value, lines: list[Value]) -> list[Value]:
+    """The same for the steps that 16 bytes of each line hold: lines are put together so that small transposes remain."""
+    chunk = 16 // t.bytes
     pieces = [f.load(vector(t.scalar, chunk), f.gep("i8", p, line)) for line in lines]
-    rows = [_joined(f, pieces[r::chunk]) for r in range(chunk)]
-    if chunk == 2:
+    return _small(f, [_joined(f, pieces[r::chunk]) for r in range(chunk)])
+
+
+def _small(f: Function, rows: list[Value]) -> list[Value]:
+    """Transposes within every 16-byte piece, of 2 x 2 or 4 x 4 lanes."""
+    if len(rows) == 2:
         return [_interleave(f, *rows, 1, half) for half in (0, 1)]
     low = [_interleave(f, rows[r], rows[r + 1], 1, half) for r in (0, 2) for half in (0, 1)]
     return [_interleave(f, low[i], low[i + 2], 2, half) for i in (0, 1) for half in (0, 1)]

@@ -113,7 +113,6 @@ TASK = 1_000_000
 MOST_TASKS = 16
 
 
-ROWS = None
 MOST_PARTS = 16
 SHORTEST_PART = 256
 """Steps that a part of a sum should have at least."""
@@ -211,8 +210,10 @@ def _grid(p: Product, t: Tile, cols: int) -> tuple[int, int, int]:
     if p.products >= wanted:
         return 1, 1, wanted
     wanted = -(-wanted // p.products)
-    rows = ROWS(p,t,wanted) if ROWS else max(min(wanted, -(-p.m // t.rows)), -(-p.m // t.mc))
-    across = max(1, min(-(-wanted // rows), -(-cols // t.cols)))
+    across = -(-cols // t.block)
+    rows = max(1, min(-(-wanted // across), -(-p.m // t.rows)))
+    if rows * across < wanted:
+        across = max(across, min(-(-wanted // rows), -(-cols // t.cols)))
     return rows, across, p.products
 
 

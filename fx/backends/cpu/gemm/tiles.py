@@ -25,7 +25,10 @@ class Tile(NamedTuple):
     """Masked loads are as quick as plain ones here; where not, ragged columns of B are packed."""
     kc: int
     mc: int
+    block: int
+    """Columns of a block of B: kc by `block` elements stay in the second cache, kc by a tile's rows in the first."""
     nc: int
+    """Columns of the packed slab of B that all tasks share."""
 
     @property
     def cols(self) -> int:
@@ -47,8 +50,8 @@ def tile(scalar: str) -> Tile:
     lanes = machine.vector_bytes // size
     rows, vectors = _registers(machine.vector_bytes, machine.registers)
     kc = _down(machine.l1 * 2 // 3 // (lanes * vectors * size), 8)
-    mc = _down(machine.l2 // 4 // (kc * size), rows)
-    return Tile(scalar, lanes, rows, vectors, machine.vector_bytes >= 32, kc, mc, 128 * lanes * vectors)
+    block = _down(machine.l2 * 5 // 8 // (kc * size), lanes * vectors)
+    return Tile(scalar, lanes, rows, vectors, machine.vector_bytes >= 32, kc, 4 * rows, block, 8 * block)
 
 
 def _registers(vector_bytes: int, registers: int) -> tuple[int, int]:

@@ -7,8 +7,9 @@ copied for it; where it is not (pivoting goes by rows) the matrix is transposed 
 from __future__ import annotations
 
 from ..lapack import call, failed, integer, letter, load_integer, status
-from ..llvm import Function, Value, const, i32, i64
+from ..llvm import Function, Value, const, i64
 from .batch import Arguments, Item, Routine
+from .determinants import product, sign_and_logarithm
 from .elements import Elements, Number, cell, copy
 from .moves import clear_above, hermitian, map_elements, transposed
 
@@ -172,79 +173,34 @@ def _odd_swaps(f: Function, r: Arguments) -> Value:
 
 
 def _det(f: Function, e: Elements, r: Arguments) -> Item:
-    """The product of the pivots, as a number near one and an exponent, so that only the result may overflow."""
     n, info, size = integer(f, r.n), status(f), f.mul(r.n, r.n)
-    power = f.alloca("i32")
 
     def item(i: Value) -> None:
         _factor(f, e, r, n, info, r.matrix("a", i, size))
-        odd = _odd_swaps(f, r)
-        sign = f.select(odd, const(e.scalar, -1.0), const(e.scalar, 1.0))
-        start = (sign, *e.number(0.0)[1:])
-        with f.loop(i64(0), r.n, carry=[i64(0), *start]) as loop:
-            exponent, product = loop.carry[0], tuple(loop.carry[1:])
-            x, up = _near_one(f, e, e.load(f, r.t, cell(f, loop.index, r.n, loop.index)), power)
-            product, again = _near_one(f, e, e.mul(f, product, x), power)
-            loop.next(f.add(exponent, f.add(up, again)), *product)
-        regular, total = f.not_(failed(f, info)), f.cast("trunc", loop.results[0], "i32")
-        parts = [f.select(regular, _ldexp(f, x, total), const(e.scalar, 0.0)) for x in loop.results[1:]]
-        e.store(f, tuple(parts), r.det, i)
+        parts = product(f, e, r.t, r.n, _odd_swaps(f, r))
+        e.store(f, _unless(f, e, failed(f, info), parts, 0.0), r.det, i)
 
     return item
 
 
-def _near_one(f: Function, e: Elements, x: Number, power: Value) -> tuple[Number, Value]:
-    """x = y 2^p with the larger part of y from 1/2 to 1; numbers without such a form stay, with p = 0."""
-    size = f.fabs(x[0])
-    if e.complex:
-        other = f.fabs(x[1])
-        size = f.select(f.fcmp("ogt", other, size), other, size)
-    suffix = "" if e.scalar == "double" else "f"
-    f.call(f"frexp{suffix}", e.scalar, [size, power])
-    regular = f.fcmp("olt", size, const(e.scalar, float("inf")))
-    p = f.select(regular, f.load("i32", power), i32(0))
-    return tuple(_ldexp(f, part, f.sub(i32(0), p)) for part in x), f.cast("sext", p, "i64")
-
-
-def _ldexp(f: Function, x: Value, power: Value) -> Value:
-    return f.call("ldexp" if x.type == "double" else "ldexpf", x.type, [x, power])
+def _unless(f: Function, e: Elements, singular: Value, parts: Number, value: float) -> Number:
+    return tuple(f.select(singular, const(e.scalar, value), part) for part in parts)
 
 
 det = Routine("det", "a det", "t swaps", "n", _det)
 
 
 def _slogdet(f: Function, e: Elements, r: Arguments) -> Item:
-    n, info, size = integer(f, r.n), status(f), f.mul(r.n, r.n)
-    suffix = "" if e.scalar == "double" else "f"
-    real = Elements(e.real)
+    n, info, size, real = integer(f, r.n), status(f), f.mul(r.n, r.n), Elements(e.real)
 
     def item(i: Value) -> None:
         _factor(f, e, r, n, info, r.matrix("a", i, size))
-        odd = _odd_swaps(f, r)
-        one = f.select(odd, const(e.scalar, -1.0), const(e.scalar, 1.0))
-        start = (one, *e.number(0.0)[1:])
-        with f.loop(i64(0), r.n, carry=[const(e.scalar, 0.0), *start]) as loop:
-            x = e.load(f, r.t, cell(f, loop.index, r.n, loop.index))
-            unit, absolute = _polar(f, e, x, suffix)
-            log = f.call(f"log{suffix}", e.scalar, [absolute])
-            loop.next(f.fadd(loop.carry[0], log), *e.mul(f, tuple(loop.carry[1:]), unit))
-        regular, logarithm, *sign = f.not_(failed(f, info)), *loop.results
-        logarithm = f.select(regular, logarithm, const(e.scalar, float("-inf")))
-        sign = [f.select(regular, part, const(e.scalar, 0.0)) for part in sign]
-        e.store(f, tuple(sign), r.sign, i)
-        real.store(f, (logarithm,), r.logarithm, i)
+        sign, logarithm = sign_and_logarithm(f, e, r.t, r.n, _odd_swaps(f, r))
+        singular = failed(f, info)
+        e.store(f, _unless(f, e, singular, sign, 0.0), r.sign, i)
+        real.store(f, _unless(f, e, singular, (logarithm,), float("-inf")), r.logarithm, i)
 
     return item
-
-
-def _polar(f: Function, e: Elements, x: Number, suffix: str) -> tuple[Number, Value]:
-    """x / |x| and |x|."""
-    if e.complex:
-        absolute = f.call(f"hypot{suffix}", e.scalar, list(x))
-        return tuple(f.fdiv(part, absolute) for part in x), absolute
-    negative = f.fcmp("olt", x[0], const(e.scalar, 0.0))
-    sign = f.select(negative, const(e.scalar, -1.0), const(e.scalar, 1.0))
-    return (sign,), f.fabs(x[0])
 
 
 slogdet = Routine("slogdet", "a sign logarithm", "t swaps", "n", _slogdet)

@@ -83,8 +83,8 @@ def atan2(y: X, x: X) -> X:
     a, b = abs(y), abs(x)
     steep = a > b
     small, large = select(steep, b, a), select(steep, a, b)
-    q = select(small.equals(large), x.of(1.0), small / large)
-    q = select(large.equals(0.0), x.of(0.0), q)
+    equal = select(large.equals(0.0), x.of(0.0), x.of(1.0))
+    q = select(small.equals(large), equal, small / large)
     left = x.integer() < 0
     angle = _atan_near_zero(q)
     angle = select(steep ^ left, -angle, angle)

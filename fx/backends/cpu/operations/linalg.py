@@ -16,7 +16,7 @@ from ....core.avals import Aval
 from ....primitives.linalg import _SINGULAR_ADVICE, SINGULAR
 from ....primitives.spectral import _NOT_FINITE, NOT_CONVERGED
 from .. import failures
-from ..linalg import spectral, systems
+from ..linalg import small, spectral, systems
 from ..linalg.batch import Routine
 from ..linalg.library import provide
 from ..llvm import Function, Value, i64
@@ -48,6 +48,10 @@ class Factorization(Operation):
     """One call of a routine for the whole batch. Subclasses give its sizes and its working memory."""
 
     routine: Routine
+    small: Routine | None = None
+    """The same by kernels of our own, for real matrices."""
+    largest = 0
+    """The order up to which they are faster."""
     cubes = 1.0
     """Floating-point operations of n x n matrices, in units of n**3."""
 
@@ -73,8 +77,13 @@ class Factorization(Operation):
     def accepts(self, avals: Sequence[Aval], params: dict[str, Any]) -> bool:
         if any(d <= 0 for a in avals for d in a.shape):
             return False
-        provide(self.routine, avals[0].dtype)
+        provide(self.chosen(avals), avals[0].dtype)
         return True
+
+    def chosen(self, avals: Sequence[Aval]) -> Routine:
+        a = avals[0]
+        ours = self.small is not None and a.dtype.kind == "f" and max(a.shape[-2:]) <= self.largest
+        return self.small if ours and self.small else self.routine
 
     def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
         return self._split(avals, params).scratch
@@ -88,14 +97,14 @@ class Factorization(Operation):
         params: dict[str, Any],
     ) -> None:
         avals = [Aval(b.shape, b.dtype) for b in inputs]
-        split, record = self._split(avals, params), self.routine.record
+        routine = self.chosen(avals)
+        split, record = self._split(avals, params), routine.record
         memory = record.new(f)
         arrays = [*inputs, *outputs]
         pointers = {name: b.pointer for name, b in zip(self.arrays(params), arrays, strict=True)}
-        numbers = {**dict.fromkeys(record.place, 0), **split.fields}
-        fields = {name: i64(int(n)) for name, n in numbers.items()}
+        fields = {name: i64(int(split.fields.get(name, 0))) for name in record.place}
         record.set(f, memory, **{**fields, "scratch": scratch, **pointers})
-        status = f.call(self.routine.symbol(avals[0].dtype), "i64", [memory])
+        status = f.call(routine.symbol(avals[0].dtype), "i64", [memory])
         if failure := self.failure(params):
             text = failures.text_of(f.module, avals[0], *failure)
             with f.when(f.icmp("sge", status, i64(0))):
@@ -104,7 +113,8 @@ class Factorization(Operation):
     def _split(self, avals: Sequence[Aval], params: dict[str, Any]) -> Split:
         s = self.sizes(avals, params)
         areas = self.all_areas(s, avals[0].dtype)
-        return _split(avals[0], s, areas, self.cubes)
+        ours = self.chosen(avals) is self.small
+        return _split(avals[0], s, areas, self.cubes, ours)
 
 
 class Split(NamedTuple):
@@ -114,15 +124,15 @@ class Split(NamedTuple):
     scratch: int
 
 
-def _split(a: Aval, sizes: dict[str, int], areas: dict[str, int], cubes: float) -> Split:
+def _split(a: Aval, sizes: dict[str, int], areas: dict[str, int], cubes: float, ours: bool) -> Split:
     batch, n = math.prod(a.shape[:-2]), max(a.shape[-2:])
     offsets, stride = {}, 0
     for name, nbytes in areas.items():
         offsets[name] = stride
         stride += -(-nbytes // 64) * 64
     flops = cubes * math.prod(a.shape[-2:]) * min(a.shape[-2:])
-    time = 0.5 + flops / 3000  # a guess in microseconds, at three operations a nanosecond
-    parts = 1 if n >= _SEQUENTIAL else min(_PARTS, math.ceil(batch * time / _PART), batch)
+    time = n / 60 + flops / 10_000 if ours else 0.5 + flops / 3000  # microseconds, roughly
+    parts = 1 if n >= _SEQUENTIAL and not ours else min(_PARTS, math.ceil(batch * time / _PART), batch)
     parts = max(1, min(parts, _SCRATCH // max(stride, 1)))
     each = -(-batch // parts)
     parts = -(-batch // each)
@@ -130,11 +140,14 @@ def _split(a: Aval, sizes: dict[str, int], areas: dict[str, int], cubes: float) 
 
 
 class Cholesky(Factorization):
-    routine = systems.cholesky
+    routine, small, largest = systems.cholesky, small.cholesky, 512
     cubes = 1 / 3
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
         return {"n": avals[0].shape[-1], "mean": params["part"] == "mean"}
+
+    def areas(self, s: dict[str, int], dtype: np.dtype[Any]) -> dict[str, int]:
+        return {"t": _square(s, dtype)}
 
     def failure(self, params: dict[str, Any]) -> Failure:
         advice = "Add a multiple of the identity, a + 1e-6 * eye(n), or use eigh for indefinite matrices."
@@ -142,7 +155,7 @@ class Cholesky(Factorization):
 
 
 class TriangularSolve(Factorization):
-    routine = systems.triangular_solve
+    routine, small, largest = systems.triangular_solve, small.triangular_solve, 512
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
         a, b = avals
@@ -155,6 +168,10 @@ class TriangularSolve(Factorization):
             "trans": ord(trans),
             "diag": ord("U" if params["unit"] else "N"),
             "conjugate": conjugates and not params["transpose_a"],
+            "flip": params["lower"] == params["transpose_a"],
+            "down": 1 if params["transpose_a"] else a.shape[-1],
+            "across": a.shape[-1] if params["transpose_a"] else 1,
+            "unit": params["unit"],
         }
 
 
@@ -163,7 +180,7 @@ def _square(s: dict[str, int], dtype: np.dtype[Any]) -> int:
 
 
 class LU(Factorization):
-    routine = systems.lu
+    routine, small, largest = systems.lu, small.lu, 128
     cubes = 2 / 3
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
@@ -179,7 +196,7 @@ class LU(Factorization):
 
 
 class Solve(Factorization):
-    routine = systems.solve
+    routine, small, largest = systems.solve, small.solve, 128
     cubes = 2.0
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
@@ -193,7 +210,7 @@ class Solve(Factorization):
 
 
 class Inv(Factorization):
-    routine = systems.inv
+    routine, small, largest = systems.inv, small.inv, 128
     cubes = 2.0
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
@@ -209,7 +226,7 @@ class Inv(Factorization):
 
 
 class Det(Factorization):
-    routine = systems.det
+    routine, small, largest = systems.det, small.det, 128
     cubes = 2 / 3
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
@@ -220,7 +237,7 @@ class Det(Factorization):
 
 
 class Slogdet(Det):
-    routine = systems.slogdet
+    routine, small, largest = systems.slogdet, small.slogdet, 128
 
 
 class QR(Factorization):

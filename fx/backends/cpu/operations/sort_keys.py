@@ -8,17 +8,18 @@ by the imaginary part, what has a NaN as real part.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ....core.dtypes import is_floating
+from ....core.dtypes import bfloat16, is_floating
 from ..engine import host
 from ..llvm import Function, Module, Value, const, i64, like, vector
 from .library import Library, Signature
 
 _INFINITY = {"float16": 0x7C00, "bfloat16": 0x7F80, "float32": 0x7F800000, "float64": 0x7FF0000000000000}
+
+_COMPLEX_PARTS = {"complex64": ("whole",), "complex128": ("high", "low")}
 
 
 def word_bytes(dtype: np.dtype[Any]) -> int:
@@ -28,7 +29,7 @@ def word_bytes(dtype: np.dtype[Any]) -> int:
 
 def parts(dtype: np.dtype[Any]) -> tuple[str, ...]:
     """The keys that an element has, the most significant first."""
-    return ("high", "low") if dtype.name == "complex128" else ("whole",)
+    return _COMPLEX_PARTS.get(dtype.name, ("whole",))
 
 
 # On values
@@ -82,34 +83,32 @@ def _complex_words(f: Function, real: Value, imaginary: Value, infinity: int) ->
 # On lines
 
 
-@cache
-def keys(dtype: np.dtype[Any]) -> Library:
+def key_name(dtype: np.dtype[Any], part: str) -> str:
+    return f"fx_key_{dtype.name}_{part}"
+
+
+def _library(name: str) -> Library:
     """fx_key_*(source, step, n, keys) -> whether there are zeros of negative sign; fx_element_*(keys, n, out, step).
 
     Steps are in elements. `fx_zeros_*(source, step, n, out, step)` gives the zeros of a sorted line their signs back,
     in the order of the source.
     """
     read = Signature("i64", ("ptr", "i64", "i64", "ptr"))
-    name = dtype.name
-    if dtype.kind == "c":
-        return Library({key_name(dtype, part): read for part in parts(dtype)}, lambda m: _write_complex(m, dtype))
+    if name in _COMPLEX_PARTS:
+        return Library({f"fx_key_{name}_{part}": read for part in _COMPLEX_PARTS[name]}, lambda m: _write_complex(m, name))
     functions = {
-        key_name(dtype, "whole"): read,
+        f"fx_key_{name}_whole": read,
         f"fx_element_{name}": Signature("void", ("ptr", "i64", "ptr", "i64")),
         f"fx_zeros_{name}": Signature("void", ("ptr", "i64", "i64", "ptr", "i64")),
     }
-    return Library(functions, lambda m: _write_real(m, dtype))
+    return Library(functions, lambda m: _write_real(m, name))
 
 
-def key_name(dtype: np.dtype[Any], part: str) -> str:
-    return f"fx_key_{dtype.name}_{part}"
-
-
-def _write_real(m: Module, dtype: np.dtype[Any]) -> None:
-    library = keys(dtype)
-    _write_keys(library.define(m, key_name(dtype, "whole")), dtype)
-    _write_elements(library.define(m, f"fx_element_{dtype.name}"), dtype)
-    _write_zeros(library.define(m, f"fx_zeros_{dtype.name}"), dtype)
+def _write_real(m: Module, name: str) -> None:
+    dtype = bfloat16() if name == "bfloat16" else np.dtype(name)
+    _write_keys(_LIBRARIES[name].define(m, key_name(dtype, "whole")), dtype)
+    _write_elements(_LIBRARIES[name].define(m, f"fx_element_{name}"), dtype)
+    _write_zeros(_LIBRARIES[name].define(m, f"fx_zeros_{name}"), dtype)
 
 
 def _lanes(dtype: np.dtype[Any]) -> int:
@@ -183,12 +182,11 @@ def _write_zeros(f: Function, dtype: np.dtype[Any]) -> None:
     f.ret()
 
 
-def _write_complex(m: Module, dtype: np.dtype[Any]) -> None:
+def _write_complex(m: Module, name: str) -> None:
     """One word of 64 bits, or two."""
-    half = "float32" if dtype.name == "complex64" else "float64"
-    raw = f"i{4 * dtype.itemsize}"
-    for part in parts(dtype):
-        f = keys(dtype).define(m, key_name(dtype, part))
+    half, raw = ("float32", "i32") if name == "complex64" else ("float64", "i64")
+    for part in _COMPLEX_PARTS[name]:
+        f = _LIBRARIES[name].define(m, f"fx_key_{name}_{part}")
         source, step, n, out = f.args
         with f.loop(i64(0), n) as loop:
             place = f.mul(f.mul(loop.index, step), i64(2))
@@ -198,3 +196,12 @@ def _write_complex(m: Module, dtype: np.dtype[Any]) -> None:
                 high = f.or_(f.shl(f.cast("zext", high, "i64"), i64(32)), f.cast("zext", low, "i64"))
             f.store(low if part == "low" else high, f.gep("i64", out, loop.index))
         f.ret(i64(0))
+
+
+_LIBRARIES = {
+    name: _library(name)
+    for name in (
+        "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64",
+        "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+    )
+}  # fmt: skip

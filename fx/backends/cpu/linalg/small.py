@@ -1,0 +1,192 @@
+"""cholesky, triangular_solve, lu, solve, inv, det and slogdet of real matrices by kernels of our own.
+
+Same results as `systems`, without LAPACK: several times as fast on batches of matrices up to a hundred or so.
+"""
+
+from __future__ import annotations
+
+from ..llvm import Function, Value, const, i64
+from .batch import Arguments, Item, Routine
+from .determinants import product, sign_and_logarithm
+from .elements import Elements, cell, clear, copy
+from .kernels import cholesky as cholesky_kernel, eliminate, substitute
+from .moves import clear_above, hermitian, map_elements, transposed
+
+
+def _cholesky(f: Function, e: Elements, r: Arguments) -> Item:
+    size, mean, kernel = f.mul(r.n, r.n), f.icmp("ne", r.mean, i64(0)), cholesky_kernel(f.module, e.scalar)
+
+    def item(i: Value) -> Value:
+        """The kernel wants the upper triangle, the transposed lower one."""
+        out = r.matrix("out", i, size)
+        hermitian(f, e, r.t, r.matrix("a", i, size), r.n, mean, adjoint=True)
+        bad = f.call(kernel, "i1", [r.t, r.n])
+        transposed(f, e, out, r.t, r.n, r.n)
+        clear_above(f, e, out, r.n)
+        return bad
+
+    return item
+
+
+cholesky = Routine("small_cholesky", "a out", "t", "n mean", _cholesky)
+
+
+def _forward(f: Function, e: Elements, x: Value, k: Value, a: Value, n: Value, unit: int) -> None:
+    """x = L^-1 x for the lower triangle of row-major a."""
+    f.call(substitute(f.module, e.scalar), "void", [x, k, k, a, n, i64(1), n, i64(unit)])
+
+
+def _backward(f: Function, e: Elements, x: Value, k: Value, a: Value, n: Value) -> None:
+    """x = U^-1 x for the upper triangle of row-major a: the same from the last corner."""
+    last = f.sub(n, i64(1))
+    row, corner = e.at(f, x, f.mul(last, k)), e.at(f, a, cell(f, last, n, last))
+    up, left = f.sub(i64(0), k), f.sub(i64(0), n)
+    f.call(substitute(f.module, e.scalar), "void", [row, k, up, corner, left, i64(-1), n, i64(0)])
+
+
+def _triangular_solve(f: Function, e: Elements, r: Arguments) -> Item:
+    """`flip` starts from the last corner; `down` and `across` are the steps in op(a)."""
+    size, block, last = f.mul(r.n, r.n), f.mul(r.n, r.k), f.sub(r.n, i64(1))
+    flip, sign = f.icmp("ne", r.flip, i64(0)), f.select(f.icmp("ne", r.flip, i64(0)), i64(-1), i64(1))
+    row = f.select(flip, f.mul(last, r.k), i64(0))
+    corner = f.select(flip, cell(f, last, r.n, last), i64(0))
+    steps = [f.mul(sign, x) for x in (r.k, r.down, r.across)]
+    kernel = substitute(f.module, e.scalar)
+
+    def item(i: Value) -> None:
+        a, out = r.matrix("a", i, size), r.matrix("out", i, block)
+        copy(f, out, r.matrix("b", i, block), f.mul(block, i64(e.bytes)))
+        step, down, across = steps
+        x, a = e.at(f, out, row), e.at(f, a, corner)
+        f.call(kernel, "void", [x, r.k, step, a, down, across, r.n, r.unit])
+
+    return item
+
+
+triangular_solve = Routine(
+    "small_triangular_solve", "a b out", "", "n k flip down across unit", _triangular_solve
+)
+
+
+def _lu(f: Function, e: Elements, r: Arguments) -> Item:
+    size, refuse = f.mul(r.m, r.n), f.icmp("ne", r.refuse, i64(0))
+
+    def item(i: Value) -> Value:
+        packed, pivots = r.matrix("packed", i, size), f.gep("i32", r.pivots, f.mul(i, r.k))
+        copy(f, packed, r.matrix("a", i, size), f.mul(size, i64(e.bytes)))
+        f.call(eliminate(f.module, e.scalar), "void", [packed, r.m, r.n, pivots])
+        _order(f, f.gep("i32", r.order, f.mul(i, r.m)), r.m, pivots, r.k)
+        return f.and_(refuse, _zero_pivot(f, e, packed, r.n, r.k))
+
+    return item
+
+
+def _order(f: Function, order: Value, m: Value, pivots: Value, k: Value) -> None:
+    """The order of rows that swapping row i with row pivots[i], for i = 0, 1, ..., makes."""
+    with f.loop(i64(0), m) as loop:
+        f.store(f.cast("trunc", loop.index, "i32"), f.gep("i32", order, loop.index))
+    with f.loop(i64(0), k) as loop:
+        pivot = f.cast("sext", f.load("i32", f.gep("i32", pivots, loop.index)), "i64")
+        here, there = f.gep("i32", order, loop.index), f.gep("i32", order, pivot)
+        x, y = f.load("i32", here), f.load("i32", there)
+        f.store(y, here)
+        f.store(x, there)
+
+
+def _zero_pivot(f: Function, e: Elements, packed: Value, width: Value, k: Value) -> Value:
+    with f.loop(i64(0), k, carry=[Value("false", "i1")]) as loop:
+        x = e.load(f, packed, cell(f, loop.index, width, loop.index))
+        loop.next(f.or_(loop.carry[0], e.is_zero(f, x)))
+    return loop.results[0]
+
+
+lu = Routine("small_lu", "a packed pivots order", "", "m n k refuse", _lu)
+
+
+def _factor(f: Function, e: Elements, r: Arguments, a: Value) -> Value:
+    """LU factors of a in r.t, pivots in r.swaps; gives whether a is singular."""
+    copy(f, r.t, a, f.mul(f.mul(r.n, r.n), i64(e.bytes)))
+    f.call(eliminate(f.module, e.scalar), "void", [r.t, r.n, r.n, r.swaps])
+    return _zero_pivot(f, e, r.t, r.n, r.n)
+
+
+def _solve(f: Function, e: Elements, r: Arguments) -> Item:
+    size, block = f.mul(r.n, r.n), f.mul(r.n, r.k)
+
+    def item(i: Value) -> Value:
+        singular = _factor(f, e, r, r.matrix("a", i, size))
+        _order(f, r.order, r.n, r.swaps, r.n)
+        out, b = r.matrix("out", i, block), r.matrix("b", i, block)
+        nbytes = f.mul(r.k, i64(e.bytes))
+        with f.loop(i64(0), r.n) as loop:
+            row = f.cast("sext", f.load("i32", f.gep("i32", r.order, loop.index)), "i64")
+            copy(f, e.at(f, out, f.mul(loop.index, r.k)), e.at(f, b, f.mul(row, r.k)), nbytes)
+        _forward(f, e, out, r.k, r.t, r.n, 1)
+        _backward(f, e, out, r.k, r.t, r.n)
+        return singular
+
+    return item
+
+
+solve = Routine("small_solve", "a b out", "t swaps order", "n k", _solve)
+
+
+def _inv(f: Function, e: Elements, r: Arguments) -> Item:
+    """Columns of the identity, in the order of the rows, solved for."""
+    size, fills = f.mul(r.n, r.n), f.icmp("ne", r.nan, i64(0))
+
+    def item(i: Value) -> Value:
+        out = r.matrix("out", i, size)
+        singular = _factor(f, e, r, r.matrix("a", i, size))
+        _order(f, r.order, r.n, r.swaps, r.n)
+        clear(f, out, f.mul(size, i64(e.bytes)))
+        with f.loop(i64(0), r.n) as loop:
+            column = f.cast("sext", f.load("i32", f.gep("i32", r.order, loop.index)), "i64")
+            e.store(f, e.number(1.0), out, cell(f, loop.index, r.n, column))
+        _forward(f, e, out, r.n, r.t, r.n, 1)
+        _backward(f, e, out, r.n, r.t, r.n)
+        with f.when(f.and_(singular, fills)):
+            map_elements(f, e, out, size, lambda x: e.number(float("nan")))
+        return f.and_(singular, f.not_(fills))
+
+    return item
+
+
+inv = Routine("small_inv", "a out", "t swaps order", "n nan", _inv)
+
+
+def _odd_swaps(f: Function, r: Arguments) -> Value:
+    with f.loop(i64(0), r.n, carry=[Value("false", "i1")]) as loop:
+        pivot = f.load("i32", f.gep("i32", r.swaps, loop.index))
+        moved = f.icmp("ne", pivot, f.cast("trunc", loop.index, "i32"))
+        loop.next(f.xor(loop.carry[0], moved))
+    return loop.results[0]
+
+
+def _det(f: Function, e: Elements, r: Arguments) -> Item:
+    size = f.mul(r.n, r.n)
+
+    def item(i: Value) -> None:
+        singular = _factor(f, e, r, r.matrix("a", i, size))
+        (x,) = product(f, e, r.t, r.n, _odd_swaps(f, r))
+        e.store(f, (f.select(singular, const(e.scalar, 0.0), x),), r.det, i)
+
+    return item
+
+
+det = Routine("small_det", "a det", "t swaps", "n", _det)
+
+
+def _slogdet(f: Function, e: Elements, r: Arguments) -> Item:
+    size = f.mul(r.n, r.n)
+
+    def item(i: Value) -> None:
+        singular = _factor(f, e, r, r.matrix("a", i, size))
+        sign, logarithm = sign_and_logarithm(f, e, r.t, r.n, _odd_swaps(f, r))
+        e.store(f, (f.select(singular, const(e.scalar, 0.0), sign[0]),), r.sign, i)
+        e.store(f, (f.select(singular, const(e.scalar, float("-inf")), logarithm),), r.logarithm, i)
+
+    return item
+
+
+slogdet = Routine("small_slogdet", "a sign logarithm", "t swaps", "n", _slogdet)
