@@ -121,9 +121,13 @@ class _Fusion:
         if grown & ~step.ancestors:
             step.ancestors |= grown
             bit = 1 << step.number
-            for later in self.steps[step.number + 1 :]:
-                if later is not None and later.ancestors & bit:
+            for later in self.near(step.number):
+                if later.ancestors & bit:
                     later.ancestors |= grown
+
+    def near(self, number: int) -> list[Step]:
+        """The steps that may wait for a step: it was open when they began to, or they came after it."""
+        return [s for s in self.steps[max(0, number - WINDOW) :] if s is not None]
 
     def reaches(self, a: Step, b: Step) -> bool:
         """Whether b waits for a, directly or not."""
@@ -443,8 +447,8 @@ class _Fusion:
         if not self.reaches(a, b):
             return False
         return any(
-            s is not None and s is not a and s is not b and self.reaches(a, s) and self.reaches(s, b)
-            for s in self.steps[min(a.number, b.number) :]
+            s is not a and s is not b and self.reaches(a, s) and self.reaches(s, b)
+            for s in self.near(min(a.number, b.number))
         )
 
     def merge(self, a: Step, b: Step) -> None:
@@ -464,9 +468,7 @@ class _Fusion:
             del x.loads[v]
         self.steps[b.number] = None
         self.merged[b.number] = a.number
-        for s in self.steps:
-            if s is None:
-                continue
+        for s in self.near(min(a.number, b.number)):
             if b.number in s.needs:
                 s.needs.discard(b.number)
                 if s is not a:
@@ -481,8 +483,8 @@ class _Fusion:
         a.needs.discard(a.number)
         a.ancestors &= ~(1 << a.number)
         grown = a.ancestors
-        for s in self.steps:
-            if s is not None and s is not a and s.ancestors >> a.number & 1:
+        for s in self.near(min(a.number, b.number)):
+            if s is not a and s.ancestors >> a.number & 1:
                 s.ancestors |= grown
         a.position = max(a.position, b.position)
 

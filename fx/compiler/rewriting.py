@@ -21,6 +21,7 @@ from ..core.primitive import Primitive, params_key, result_avals
 from ..core.program import Equation, Program, Var, uncollected
 from ..core.structure import Literal
 from ..primitives.elementwise import convert_p
+from ..primitives.shape import reshape_p
 
 Atom = Var | Literal
 Rule = Callable[["Rewriter", Equation], "Equation | Atom | None"]
@@ -73,6 +74,12 @@ class Rewriter:
         (aval,) = avals_of(primitive, inputs, params)
         return self.append(Equation(primitive, inputs, params, (Var(aval),), source)).outputs[0]
 
+    def reshape(self, x: Atom, shape: tuple[int, ...], source: Any = None) -> Atom:
+        """x in another shape of the same size."""
+        made = self.maker(x, reshape_p)
+        x = x if made is None else made.inputs[0]
+        return x if x.aval.shape == shape else self.emit(reshape_p, (x,), {"shape": shape}, source)
+
     def append(self, eqn: Equation) -> Equation:
         self.equations.append(eqn)
         for v in eqn.outputs:
@@ -101,6 +108,7 @@ class Rewriter:
         if atom.aval is not var.aval and not fits(atom.aval, var.aval):
             raise AssertionError(f"{atom.aval} cannot stand for {var.aval}")
         self.stands_for[var] = atom
+        self.changed = True
 
     def finish(self) -> Program:
         """The rewritten Program; the one it came from if nothing changed."""

@@ -75,7 +75,9 @@ def choosing(i, x):
 
 def newton(x):
     going = lambda c: (fnp.abs(c[0] ** 2 - x) > 1e-3) & (c[1] < 9)
-    root, _, _ = fx.lax.while_loop(going, lambda c: (0.5 * (c[0] + x / c[0]), c[1] + 1, c[2] * 1.0), (x, 0, x))
+    root, _, _ = fx.lax.while_loop(
+        going, lambda c: (0.5 * (c[0] + x / c[0]), c[1] + 1, c[2] * 1.0), (x, 0, x)
+    )
     return root
 
 
@@ -91,7 +93,11 @@ def _(primals, tangents):
 
 
 def adam(p, g, m, v):
-    step = lambda p, g, m, v: (p - 1e-3 * m / (fnp.sqrt(v) + 1e-8), 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g)
+    step = lambda p, g, m, v: (
+        p - 1e-3 * m / (fnp.sqrt(v) + 1e-8),
+        0.9 * m + 0.1 * g,
+        0.999 * v + 0.001 * g * g,
+    )
     return [step(p[k], g[k], m[k], v[k]) for k in p]
 
 

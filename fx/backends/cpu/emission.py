@@ -1,6 +1,6 @@
 """A schedule as one LLVM module: kernels, operations, and entry points that run them in order.
 
-    i32 segment(ptr registers, ptr arena)     `registers` is a Python tuple of NumPy arrays
+    i32 segment(ptr registers, ptr arena, ptr specification)     `registers` is a Python tuple of NumPy arrays
 
 Steps without a native form stand between segments; what they exchange with native code are arrays of Python's.
 """
@@ -18,7 +18,6 @@ from ...compiler.nest import View
 from ...core.program import Program, Var
 from ...core.structure import Literal
 from .control import Branch, Inner, Repeat, control_for, is_native, outputs_of, schedule_of
-from .layout import ORDERED, objects
 from .llvm import Function, Module, Value, i64
 from .nests import Kernel, emit_nest
 from .operations.operation import Buffer
@@ -26,9 +25,10 @@ from .target import operation_for
 
 
 class Segment(NamedTuple):
-    """A run of native steps: its entry point, and the registers that it fills."""
+    """A run of native steps: its entry point, and the registers that it reads and fills."""
 
     name: str
+    reads: list[int]
     writes: list[int]
 
 
@@ -96,12 +96,7 @@ class Emission:
         outputs = outputs_of(program)
         self.place()
         f = self.module.function(name, "void", ["ptr", "ptr"])
-        self.pointers = {}
-        for i, v in enumerate((*program.inputs, *outputs)):
-            self.pointers[v] = f.load("ptr", f.gep("ptr", f.args[0], i64(i)), 8)
-        for v, offset in self.arena.offsets.items():
-            if isinstance(v, Var):
-                self.pointers[v] = f.gep("i8", f.args[1], i64(offset))
+        self.table, self.slots = f.args[0], {v: i for i, v in enumerate((*program.inputs, *outputs))}
         for n in range(len(self.steps)):
             self.step(f, n)
         f.ret()
@@ -189,48 +184,26 @@ class Emission:
     def segment(self, number: int, run: list[int]) -> Segment:
         """An entry point that runs these steps."""
         name = f"segment{number}"
-        f = self.module.function(name, "i32", ["ptr", "ptr"], internal=False)
+        f = self.module.function(name, "i32", ["ptr", "ptr", "ptr"], internal=False)
         made = {v for n in run for v in self.writes(n)}
         touched = dict.fromkeys(v for n in run for v in (*self.reads(n), *self.writes(n)))
-        reads = [v for v in touched if v in self.registers and v not in made]
-        writes = [v for v in touched if v in self.registers and v in made]
-        self.pointers: dict[Var, Value] = {}
-        for v in (*reads, *writes):
-            i = self.registers[v]
-            item = f.load("ptr", f.gep("i8", f.args[0], i64(objects().items + 8 * i)))
-            self.pointers[v] = self.data(f, item) if v in made else self.checked(f, item, v, i)
-        for v in touched:
-            if v not in self.registers:
-                self.pointers[v] = f.gep("i8", f.args[1], i64(self.arena.offsets[v]))
+        table = f.alloca("ptr", max(len(self.registers), 1))
+        status = f.call("fx_resolve", "i32", [f.args[0], f.args[2], table])
+        with f.when(f.icmp("ne", status, Value("0", "i32"))):
+            f.ret(status)
+            f.block(f.new_label("unreached"))
+        self.table, self.slots = table, self.registers
         for n in run:
             self.step(f, n)
         f.ret(Value("0", "i32"))
-        return Segment(name, [self.registers[v] for v in writes])
+        reads = [self.registers[v] for v in touched if v in self.registers and v not in made]
+        return Segment(name, reads, [self.registers[v] for v in touched if v in self.registers and v in made])
 
-    def data(self, f: Function, item: Value) -> Value:
-        return f.load("ptr", f.gep("i8", item, i64(objects().data)))
-
-    def checked(self, f: Function, item: Value, v: Var, i: int) -> Value:
-        """The elements of an array in row-major order, or of a scalar; otherwise the call ends with 1 + i."""
-        at = objects()
-        kind = f.load("i64", f.gep("i8", item, i64(at.type)))
-        ready, refuse, test, scalar, array = (f.new_label(x) for x in ("ready", "refuse", "test", "scalar", "array"))
-        f.branch_if(f.icmp("eq", kind, i64(id(np.ndarray))), array, test)
-        f.block(array)
-        flags = f.load("i32", f.gep("i8", item, i64(at.flags)))
-        want = Value(str(ORDERED), "i32")
-        elements = self.data(f, item)
-        f.branch_if(f.icmp("eq", f.and_(flags, want), want), ready, refuse)
-        f.block(test)
-        fits = f.icmp("eq", kind, i64(id(v.aval.dtype.type) if v.aval.shape == () else 0))
-        f.branch_if(fits, scalar, refuse)
-        f.block(scalar)
-        value = f.gep("i8", item, i64(at.scalar))
-        f.branch(ready)
-        f.block(refuse)
-        f.ret(Value(str(1 + i), "i32"))
-        f.block(ready)
-        return f.phi("ptr", (elements, array), (value, scalar))
+    def pointer(self, f: Function, v: Var) -> Value:
+        """The address of a stored array; read anew by every step, so that thousands need no registers."""
+        if v in self.slots:
+            return f.load("ptr", f.gep("ptr", self.table, i64(self.slots[v])), 8)
+        return f.gep("i8", f.args[1], i64(self.arena.offsets[v]))
 
     def step(self, f: Function, n: int) -> None:
         step = self.steps[n]
@@ -251,7 +224,7 @@ class Emission:
     def kernel(self, f: Function, kernel: Kernel, scratch: Value) -> None:
         if kernel.plan.nest.size == 0:
             return
-        pointers = [self.pointers[b] for b in kernel.bases]
+        pointers = [self.pointer(f, b) for b in kernel.bases]
         if kernel.chunks == 1:
             f.call(kernel.name, "void", [*pointers, scratch, i64(0), i64(0), i64(kernel.units)])
         else:
@@ -282,7 +255,7 @@ class Emission:
     def operation(self, f: Function, n: int, step: Step) -> None:
         assert step.eqn is not None
         inputs = [self.buffer(f, x) for x in step.operands]
-        outputs = [Buffer(self.pointers[v], v.aval.shape, _row_major(v.aval.shape), v.aval.dtype) for v in step.eqn.outputs]
+        outputs = [Buffer(self.pointer(f, v), v.aval.shape, _row_major(v.aval.shape), v.aval.dtype) for v in step.eqn.outputs]
         if n in self.controls:
             self.controls[n].emit(f, inputs, outputs, self.scratch(f, n))
             return
@@ -295,7 +268,7 @@ class Emission:
             name = f"literal{len(self.module.globals)}"
             return Buffer(self.module.data(name, np.asarray(x.value, x.aval.dtype)), (), (), x.aval.dtype)
         dtype = x.base.aval.dtype
-        start = f.gep("i8", self.pointers[x.base], i64(x.offset * dtype.itemsize))
+        start = f.gep("i8", self.pointer(f, x.base), i64(x.offset * dtype.itemsize))
         return Buffer(start, x.shape, x.strides, dtype)
 
 

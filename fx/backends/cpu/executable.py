@@ -18,13 +18,13 @@ from ...core.interpret import aliases
 from ...core.program import Program, Var
 from ...core.structure import Literal
 from .. import pool
-from . import threads
+from . import layout, threads
 from .emission import Emitted, Segment, emit
 from .engine import engine
 from .object_cache import cached_object
 from .target import HostTarget
 
-_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t)
+_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_size_t)
 KEPT_ARENA = 1 << 20
 """Bytes up to which an executable keeps its arena between calls."""
 
@@ -62,6 +62,7 @@ class Executable:
         self.linked = None
         if not emitted.exports:
             return
+        layout.ensure()
         if "fx_parallel" in emitted.text:
             threads.ensure()
         known = engine().symbols
@@ -80,7 +81,8 @@ class Executable:
         for part in emitted.parts:
             if isinstance(part, Segment):
                 assert self.linked is not None
-                call = _SIGNATURE(self.linked.address[part.name])
+                spec = self._specification(part, slots)
+                call = (_SIGNATURE(self.linked.address[part.name]), spec.ctypes.data, spec)
                 self.parts.append((call, [(r, _maker(slots[r])) for r in part.writes]))
             else:
                 self.parts.append((None, self._python_step(part)))
@@ -88,13 +90,20 @@ class Executable:
         self.shared = self._shared()
         self._choose_run(slots)
 
+    def _specification(self, part: Segment, slots: dict[int, Var]) -> Any:
+        reads, writes = set(part.reads), set(part.writes)
+        words = layout.specification([slots[r].aval if r in reads else None for r in sorted(slots)], 0)
+        for r in writes:
+            words[2 + r] = layout.RESULT
+        return words
+
     def _choose_run(self, slots: dict[int, Var]) -> None:
         """Programs of one native part whose results are its arrays in order take a shorter way."""
         first = self.arity + len(self.consts)
         outputs = [self.emitted.registers.get(o.base) if isinstance(o, View) else None for o in self.schedule.outputs]
         plain = all(isinstance(o, View) and o.shape == o.base.aval.shape for o in self.schedule.outputs)
         if len(self.parts) == 1 and self.parts[0][0] and plain and outputs == list(range(first, len(slots))):
-            self.call = self.parts[0][0]
+            self.call, self.words, _ = self.parts[0][0]
             self.makers = [_maker(slots[r]) for r in range(first, len(slots))]
             self.run = self._run_one  # type: ignore[method-assign]
 
@@ -151,22 +160,23 @@ class Executable:
         outs = [make() for make in self.makers]
         registers = (*buffers, *self.consts, *outs)
         if not self.arena:
-            if self.call(id(registers), 0):
-                self._native(self.call, list(registers), 0)
+            if self.call(id(registers), 0, self.words):
+                self._native(self.parts[0][0], list(registers), 0)
             return outs
         arena = self._take_arena()
         try:
-            if self.call(id(registers), arena[1]):
-                self._native(self.call, list(registers), arena[1])
+            if self.call(id(registers), arena[1], self.words):
+                self._native(self.parts[0][0], list(registers), arena[1])
         finally:
             self._give_arena(arena)
         return outs
 
-    def _native(self, call: Any, registers: list[Any], arena: int) -> None:
+    def _native(self, entry: Any, registers: list[Any], arena: int) -> None:
         """Run a native part; arrays that it cannot read as they are, are copied to row-major order first."""
+        call, words, _ = entry
         arrays = tuple(registers)
         refused = -1
-        while (status := call(id(arrays), arena)) != 0:
+        while (status := call(id(arrays), arena, words)) != 0:
             if status == refused:
                 raise DeviceError(f"Operand {status - 1} of compiled code is no array in memory.")
             refused = status

@@ -157,6 +157,8 @@ class Module:
         self.globals: dict[str, str] = {}
         self.inner: dict[Any, Any] = {}
         """Functions of inner Programs, for whoever writes them."""
+        self.kernels: dict[Any, Any] = {}
+        """Loop nests by what they do, likewise."""
 
     def function(
         self, name: str, result: str = "void", params: Sequence[str] = (), *, internal: bool = True, attrs: str = ""

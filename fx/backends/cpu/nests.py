@@ -43,8 +43,38 @@ class Kernel(NamedTuple):
 
 
 def emit_nest(module: Module, nest: Nest, name: str) -> Kernel:
-    """Write a nest into a module."""
-    return _Emitter(module, Plan(nest), name).run()
+    """Write a nest into a module; a nest that does the same as one before is that one, on other arrays."""
+    key, arrays = signature(nest)
+    known = module.kernels.get(key)
+    if known is not None:
+        kernel, numbers = known
+        return kernel._replace(bases=[arrays[n] for n in numbers])  # type: ignore[no-any-return]
+    kernel = _Emitter(module, Plan(nest), name).run()
+    number = {v: n for n, v in enumerate(arrays)}
+    module.kernels[key] = kernel, [number[b] for b in kernel.bases]
+    return kernel
+
+
+def signature(nest: Nest) -> tuple[Any, list[Any]]:
+    """What a nest does, with variables by number, and the variables."""
+    number: dict[Any, int] = {}
+
+    def ref(v: Any) -> Any:
+        return v if type(v) is Literal else number.setdefault(v, len(number))
+
+    def window(view: Any) -> Any:
+        return ref(view.base), view.base.aval, view.offset, view.strides, view.shape
+
+    loads = tuple((ref(v), v.aval, window(view)) for v, view in nest.loads.items())
+    body = tuple(
+        (e.primitive, tuple(e.params.items()), tuple(map(ref, e.inputs)), tuple((ref(v), v.aval) for v in e.outputs))
+        for e in nest.equations
+    )
+    stores = tuple(map(ref, nest.stores))
+    copies = tuple((ref(v), window(view)) for v, view in nest.copies)
+    dims = tuple((ref(v), d) for v, d in nest.dims.items() if type(v) is not Literal)
+    rows = None if nest.inner is None else tuple(sorted(nest.inner))
+    return (nest.shape, rows, loads, body, stores, copies, dims), list(number)
 
 
 class _Place:

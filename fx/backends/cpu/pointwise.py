@@ -5,6 +5,7 @@ In registers a boolean is i1, and float16 and bfloat16 are float32 values rounde
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,43 +18,51 @@ from .llvm import TYPES, Function, Value, bits_of, const, lanes_of, like, scalar
 Emit = Callable[..., Value]
 
 
+@functools.cache
 def register_type(dtype: np.dtype[Any]) -> str:
     """The scalar type that values of a dtype have in registers."""
     name = dtype.name
     return "i1" if name == "bool" else "float" if name in ("float16", "bfloat16") else memory_type(dtype)
 
 
+@functools.cache
 def memory_type(dtype: np.dtype[Any]) -> str:
     """The scalar type in memory; a complex number is moved as the integer of its bits."""
     return f"i{8 * dtype.itemsize}" if dtype.kind == "c" else TYPES[dtype.name]
 
 
+@functools.cache
 def is_known(dtype: np.dtype[Any]) -> bool:
     """Whether registers can hold values of a dtype."""
     return dtype.name in TYPES or dtype.kind == "c"
 
 
+def is_low(dtype: np.dtype[Any]) -> bool:
+    """float16 and bfloat16."""
+    return dtype.itemsize == 2 and dtype.kind in "fV"
+
+
 def from_memory(f: Function, x: Value, dtype: np.dtype[Any]) -> Value:
     """What a load gives, as a register value."""
-    if dtype.name == "bool":
+    if dtype.kind == "b":
         return f.icmp("ne", x, const(x.type, 0))
-    if dtype.name in ("float16", "bfloat16"):
+    if is_low(dtype):
         return f.cast("fpext", x, like(x.type, "float"))
     return x
 
 
 def to_memory(f: Function, x: Value, dtype: np.dtype[Any]) -> Value:
     """A register value as it is stored."""
-    if dtype.name == "bool":
+    if dtype.kind == "b":
         return f.cast("zext", x, like(x.type, "i8"))
-    if dtype.name in ("float16", "bfloat16"):
+    if is_low(dtype):
         return f.cast("fptrunc", x, like(x.type, memory_type(dtype)))
     return x
 
 
 def rounded(f: Function, x: Value, dtype: np.dtype[Any]) -> Value:
     """A float32 result rounded to float16 or bfloat16."""
-    if dtype.name not in ("float16", "bfloat16"):
+    if not is_low(dtype):
         return x
     return f.cast("fpext", f.cast("fptrunc", x, like(x.type, memory_type(dtype))), x.type)
 

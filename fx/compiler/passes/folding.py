@@ -62,7 +62,7 @@ def _aligned(at: Rewriter, spread: Equation) -> Atom:
     if shape == x.aval.shape:
         return x
     if key not in at.memo:
-        at.memo[key] = at.emit(reshape_p, (x,), {"shape": shape}, spread.source)
+        at.memo[key] = at.reshape(x, shape, spread.source)
     return at.memo[key]
 
 
@@ -159,15 +159,11 @@ def _without(at: Rewriter, made: Equation, mine: str, own: dict[str, int], left:
     (x,) = made.inputs
     size = dict(zip(mine, made.params["shape"], strict=True))
     kept = [c for a, c in enumerate(mine) if c in own]
-    x = _reshaped(at, x, tuple([size[c] for c in kept]), made)
+    x = at.reshape(x, tuple([size[c] for c in kept]), made.source)
     if len(kept) == len(left):
         return x
     params = {"shape": tuple([size[c] for c in left]), "axes": tuple([left.index(c) for c in kept])}
     return at.emit(broadcast_p, (x,), params, made.source)
-
-
-def _reshaped(at: Rewriter, x: Atom, shape: tuple[int, ...], eqn: Equation) -> Atom:
-    return x if x.aval.shape == shape else at.emit(reshape_p, (x,), {"shape": shape}, eqn.source)
 
 
 def _product(at: Rewriter, eqn: Equation, left: str, right: str, out: str) -> Found:
@@ -195,7 +191,7 @@ def _axes_for(at: Rewriter, x: Atom, mine: str, out: str, eqn: Equation) -> Atom
     shape = [size[c] if c in mine else 1 for c in out]
     while shape and shape[0] == 1 and out[-len(shape)] not in mine:
         shape.pop(0)
-    return x if type(x) is Literal and not shape else _reshaped(at, x, tuple(shape), eqn)
+    return x if type(x) is Literal and not shape else at.reshape(x, tuple(shape), eqn.source)
 
 
 def _transposed(at: Rewriter, eqn: Equation) -> Found:

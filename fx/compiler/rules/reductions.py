@@ -39,7 +39,7 @@ def _units(at: Rewriter, eqn: Equation) -> Found:
         return like(eqn, reshape_p, (x,), {"shape": eqn.outputs[0].aval.shape})
     shape = tuple([d for i, d in enumerate(x.aval.shape) if i not in axes or i in longer])
     place = [a - sum([b < a and b not in longer for b in axes]) for a in longer]
-    flat = at.emit(reshape_p, (x,), {"shape": shape}, eqn.source)
+    flat = at.reshape(x, shape, eqn.source)
     return like(eqn, eqn.primitive, (flat,), {"axes": tuple(place)})
 
 
@@ -96,14 +96,8 @@ def _once(at: Rewriter, eqn: Equation, made: Equation) -> Found:
     gone = _repeated_axes(eqn, made)
     if not gone or 0 in made.params["shape"]:
         return None
-    return like(eqn, eqn.primitive, (_short(at, eqn, made, gone),), {"axes": eqn.params["axes"]})
-
-
-def _short(at: Rewriter, eqn: Equation, made: Equation, gone: list[int]) -> Atom:
-    """The broadcast with the axes that are gone of size 1."""
-    shape = tuple([1 if i in gone else d for i, d in enumerate(made.params["shape"])])
-    params = {"shape": shape, "axes": made.params["axes"]}
-    return at.emit(broadcast_p, made.inputs, params, eqn.source)
+    x, axes = _without(at, eqn, made, gone)
+    return like(eqn, eqn.primitive, (x,), {"axes": axes}) if axes else x
 
 
 def _multiplied(at: Rewriter, eqn: Equation, made: Equation) -> Found:
@@ -111,10 +105,24 @@ def _multiplied(at: Rewriter, eqn: Equation, made: Equation) -> Found:
     if not gone:
         return None
     count = math.prod([made.params["shape"][a] for a in gone])
-    short = _short(at, eqn, made, gone)
-    total = at.emit(reduce_sum, (short,), {"axes": eqn.params["axes"]}, eqn.source)
+    x, axes = _without(at, eqn, made, gone)
+    total = at.emit(reduce_sum, (x,), {"axes": axes}, eqn.source) if axes else x
     aval = total.aval.update(shape=())
     return like(eqn, ew.mul, (total, Literal(np.asarray(count).astype(aval.dtype)[()], aval)))
+
+
+def _without(at: Rewriter, eqn: Equation, made: Equation, gone: list[int]) -> tuple[Atom, tuple[int, ...]]:
+    """What was broadcast without the axes that are gone, and the axes that are left to reduce."""
+    (x,), wide, axes = made.inputs, made.params["shape"], made.params["axes"]
+    kept = [a for a in range(len(wide)) if a not in gone]
+    x = at.reshape(
+        x, tuple([d for a, d in zip(axes, x.aval.shape, strict=True) if a not in gone]), made.source
+    )
+    shape = tuple([wide[a] for a in kept])
+    if x.aval.shape != shape:
+        places = tuple([kept.index(a) for a in axes if a not in gone])
+        x = at.emit(broadcast_p, (x,), {"shape": shape, "axes": places}, made.source)
+    return x, tuple([kept.index(a) for a in eqn.params["axes"] if a not in gone])
 
 
 def _nested(at: Rewriter, eqn: Equation) -> Found:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
 from ..llvm import Function, Value, i64
 from ..operations.operation import Buffer
-from .loops import Kind
+from .loops import Kind, Number
 
 
 class Step(NamedTuple):
@@ -19,8 +19,18 @@ class Step(NamedTuple):
     target: int
 
 
-def emit_copy(f: Function, source: Buffer, target: Buffer, axes: Sequence[Step]) -> None:
-    """target[...] = source[...], converted where the types differ; the last axis is contiguous in the target."""
+Change = Callable[[Function, Number], Number]
+
+
+def times_i(f: Function, x: Number) -> Number:
+    re, im = x
+    return f.fneg(im), re
+
+
+def emit_copy(
+    f: Function, source: Buffer, target: Buffer, axes: Sequence[Step], change: Change = lambda f, x: x
+) -> None:
+    """target[...] = change(source[...]), converted where the types differ; the last axis is contiguous in the target."""
     *outer, last = _merged(axes) or [Step(1, 0, 1)]
     read, write = Kind(source.dtype), Kind(target.dtype)
     lanes = min(write.lanes, read.lanes, 1 << (last.size.bit_length() - 1))
@@ -34,7 +44,7 @@ def emit_copy(f: Function, source: Buffer, target: Buffer, axes: Sequence[Step])
 
         def move(i: Value, count: int) -> None:
             number = read.load(f, source.pointer, f.add(x, f.mul(i, i64(last.source))), last.source, count, None)
-            write.store(f, number, target.pointer, f.add(y, i), None)
+            write.store(f, change(f, number), target.pointer, f.add(y, i), None)
 
         with f.loop(i64(0), i64(whole), lanes, trips=True) as loop:
             move(loop.index, lanes)

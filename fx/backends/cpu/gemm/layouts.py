@@ -17,7 +17,7 @@ from ....primitives.contraction import parse
 from ..llvm import Function, Value, i64
 from ..operations.operation import Buffer, row_major
 from .axes import axes_of, extent
-from .copying import Step, emit_copy
+from .copying import Change, Step, emit_copy, times_i
 from .library import library
 from .matrices import form_of
 
@@ -39,12 +39,14 @@ def temporary(f: Function, letters: str, sizes: dict[str, int], dtype: np.dtype[
         yield Buffer(memory, shape, row_major(shape), dtype)
 
 
-def fill(f: Function, source: Buffer, letters: str, target: Buffer, order: str) -> None:
-    """target, with axes `order`, = source, with axes `letters`."""
+def fill(
+    f: Function, source: Buffer, letters: str, target: Buffer, order: str, change: Change = lambda f, x: x
+) -> None:
+    """target, with axes `order`, = change(source), with axes `letters`."""
     steps = [
         Step(target.shape[at], source.strides[letters.index(i)], target.strides[at]) for at, i in enumerate(order)
     ]
-    emit_copy(f, source, target, steps)
+    emit_copy(f, source, target, steps, change)
 
 
 def sizes_of(spec: str, left: Buffer, right: Buffer) -> dict[str, int]:
@@ -105,3 +107,50 @@ def _fits(x: Arrangement, spec: str, buffers: tuple[Buffer, ...], sizes: dict[st
 def _like(buffer: Buffer, letters: str, sizes: dict[str, int]) -> Buffer:
     shape = tuple(sizes[i] for i in letters)
     return Buffer(buffer.pointer, shape, row_major(shape), buffer.dtype)
+
+
+class Parts(NamedTuple):
+    """A complex contraction as a real one: numbers are pairs, along one more axis."""
+
+    spec: str
+    left: Buffer
+    right: Buffer
+    out: Buffer
+
+
+@contextmanager
+def in_parts(f: Function, spec: str, left: Buffer, right: Buffer, out: Buffer) -> Iterator[Parts]:
+    """With `right` written as real 2 x 2 matrices: (x + iy)(u + iv) is the row (x, y) times ((u, v), (-v, u)).
+
+    The last axis of the result must not stand in `left` alone.
+    """
+    a, b, c = parse(spec)
+    _, order, _ = canonical(spec)
+    cols = sum(i not in a for i in order)
+    row, col = (i for i in _unused(spec, 2))
+    at = len(order) - cols
+    sizes = sizes_of(spec, left, right) | {row: 2}
+    wide = order[:at] + row + order[at:]
+    with temporary(f, wide, sizes, right.dtype) as matrices:
+        for i, change in enumerate((lambda f, x: x, times_i)):
+            step = matrices.strides[at] * right.dtype.itemsize * i
+            half = Buffer(
+                f.gep("i8", matrices.pointer, i64(step)), _without(matrices.shape, at), _without(matrices.strides, at),
+                right.dtype,
+            )  # fmt: skip
+            fill(f, right, b, half, order, change)
+        yield Parts(f"{a}{row},{wide}{col}->{c}{col}", _pairs(left), _pairs(matrices), _pairs(out))
+
+
+def _unused(spec: str, count: int) -> list[str]:
+    return list(itertools.islice((i for i in map(chr, range(65, 1000)) if i.isalpha() and i not in spec), count))
+
+
+def _without(items: tuple[int, ...], at: int) -> tuple[int, ...]:
+    return items[:at] + items[at + 1 :]
+
+
+def _pairs(x: Buffer) -> Buffer:
+    """A complex array as one of its real type with a last axis of two."""
+    real = np.dtype(x.dtype.type(0).real.dtype)
+    return Buffer(x.pointer, (*x.shape, 2), (*(2 * s for s in x.strides), 1), real)

@@ -13,6 +13,8 @@ overwritten. What is read always belongs to the block.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..llvm import Function, Module, Value, const, i64, vector
 from .tiles import Tile
 
@@ -86,18 +88,29 @@ def _turn_panel(m: Module, t: Tile, name: str, width: int) -> str:
         end = f.and_(k, i64(-steps))
         with f.loop(done, end, steps, carry=[p, q]) as loop:
             p, to = loop.carry
+            rows = [to]
+            for _ in range(steps):
+                rows.append(f.gep("i8", rows[-1], row))
+            stores = []
             for v in range(0, len(lines), t.lanes):
-                q = to
-                for x in turn(f, t, p, lines[v : v + t.lanes]):
-                    f.store(x, f.gep("i8", q, i64(v * t.bytes)))
-                    q = f.gep("i8", q, row)
-            loop.next(f.gep("i8", p, i64(steps * t.bytes)), q)
+                columns = turn(f, t, p, lines[v : v + t.lanes])
+                stores.append([(x, f.gep("i8", q, i64(v * t.bytes))) for x, q in zip(columns, rows, strict=False)])
+                if width % t.lanes == 0:
+                    _store_all(f, stores.pop())
+            for group in zip(*stores, strict=True):  # the last vector of a row reaches into the next row
+                _store_all(f, group)
+            loop.next(f.gep("i8", p, i64(steps * t.bytes)), rows[-1])
         done, (p, q) = end, loop.results
     for s in range(16 // t.bytes - 1):
         with f.when(f.icmp("sgt", f.sub(k, done), i64(s))):
             _gathered_step(f, t, f.gep("i8", p, i64(s * t.bytes)), lines, f.gep("i8", q, i64(s * width * t.bytes)))
     f.ret()
     return name
+
+
+def _store_all(f: Function, stores: Sequence[tuple[Value, Value]]) -> None:
+    for x, p in stores:
+        f.store(x, p)
 
 
 def _line_offsets(f: Function, wide: Value, count: Value, lines: int) -> list[Value]:

@@ -163,7 +163,7 @@ def plan(p: Product, hooks: Hooks = NO_HOOKS) -> dict[str, int]:
     pack_b, pack_a = _pack_b(p, t, hooks), _pack_a(p, t, hooks)
     kc = _even(p.k, t.kc, 8)
     nc = min(t.nc, _up(p.n, t.cols)) if pack_b == SHARED else _up(p.n, t.cols)
-    rows, cols, batches = _grid(p, t, nc)
+    rows, cols, batches = _grid(p, t, nc, pack_b == PRIVATE)
     task_rows, task_cols = _share(p.m, rows, t.rows), _share(nc, cols, t.cols)
     each = -(-p.products // batches)
     values = {
@@ -193,7 +193,7 @@ def _pack_b(p: Product, t: Tile, hooks: Hooks) -> int:
     large = p.m > 4 * t.rows and p.k * p.n * t.bytes > 256 << 10
     if not (aside or large):
         return 0
-    return SHARED if large else PRIVATE
+    return SHARED if large or (p.flops >= THREADED and p.products == 1) else PRIVATE
 
 
 def _pack_a(p: Product, t: Tile, hooks: Hooks) -> int:
@@ -202,8 +202,8 @@ def _pack_a(p: Product, t: Tile, hooks: Hooks) -> int:
     return int(p.n > 4 * t.cols and p.m * p.k * t.bytes > 128 << 10)
 
 
-def _grid(p: Product, t: Tile, cols: int) -> tuple[int, int, int]:
-    """Tasks along rows, columns and batch."""
+def _grid(p: Product, t: Tile, cols: int, private: bool) -> tuple[int, int, int]:
+    """Tasks along rows, columns and batch; along columns alone where every task packs the columns of B it needs."""
     if p.flops < THREADED:
         return 1, 1, 1
     wanted = min(MOST_TASKS, p.flops // TASK)
@@ -211,7 +211,7 @@ def _grid(p: Product, t: Tile, cols: int) -> tuple[int, int, int]:
         return 1, 1, wanted
     wanted = -(-wanted // p.products)
     across = -(-cols // t.block)
-    rows = max(1, min(-(-wanted // across), -(-p.m // t.rows)))
+    rows = 1 if private else max(1, min(-(-wanted // across), -(-p.m // t.rows)))
     if rows * across < wanted:
         across = max(across, min(-(-wanted // rows), -(-cols // t.cols)))
     return rows, across, p.products

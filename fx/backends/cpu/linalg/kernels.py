@@ -190,6 +190,7 @@ def _finish_row(
             )
 
     over_columns(f, scalar, here[r], n, divide)
+    f.store(root, at(here[r], here[r]))
 
 
 # Gauss

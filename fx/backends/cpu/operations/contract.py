@@ -10,8 +10,8 @@ import numpy as np
 
 from ....core.avals import Aval
 from ....primitives.contraction import parse
-from ..gemm.axes import axes_of
-from ..gemm.layouts import arrangement, fill, sizes_of, temporary
+from ..gemm.axes import axes_of, extent
+from ..gemm.layouts import arrangement, fill, in_parts, sizes_of, temporary
 from ..gemm.loops import emit_loops
 from ..gemm.matrices import Form, emit_form, form_of, keeps_blocks
 from ..gemm.product import NO_HOOKS, Hooks
@@ -99,6 +99,9 @@ def _contracted(
     if name in ("float16", "bfloat16"):
         _widened(f, left, right, out, spec)
         return False
+    if out.dtype.kind == "c":
+        _complex(f, left, right, out, spec)
+        return False
     if name not in ("float32", "float64"):
         emit_loops(f, left, right, out, axes_of(spec, left, right, out))
         return False
@@ -143,6 +146,20 @@ def _widened(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str) -
         fill(f, right, b, y, b)
         _real(f, x, y, z, spec, 1, NO_HOOKS)
         fill(f, z, c, out, c)
+
+
+def _complex(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str) -> None:
+    """As a real contraction, where that is worth a copy of one operand in real 2 x 2 matrices."""
+    axes = axes_of(spec, left, right, out)
+    m, n, k = extent(axes.rows), extent(axes.cols), extent(axes.inner)
+    a, b, c = parse(spec)
+    if not axes.inner or min(m, n) < 4 or m * n * k < 4096 or c[-1] in a and c[-1] in b:
+        emit_loops(f, left, right, out, axes)
+        return
+    if c[-1] in a:
+        left, right, spec = right, left, f"{b},{a}->{c}"
+    with in_parts(f, spec, left, right, out) as real:
+        _real(f, real.left, real.right, real.out, real.spec, 1, NO_HOOKS)
 
 
 def _zeros(f: Function, out: Buffer) -> None:

@@ -12,11 +12,12 @@ import numpy as np
 
 from ....core.avals import Aval
 from ....primitives.gather_scatter import fill_for
-from ..llvm import Function, Value, i64
-from .layout import nested, offsets
+from ..llvm import TYPES, Function, Value, const, i64, vector
+from ..engine import host
+from .layout import nested, offsets, vector_loop
 from .moves import copy, fill, raw_const, raw_type
-from .operation import Buffer, Operation
-from .positions import Lookup, each_line, index_pointers, line_start, lookup
+from .operation import Buffer, Operation, row_major
+from .positions import Lookup, as_int64, each_line, index_pointers, line_start, lookup, position
 from .scattering import Scatter
 from .moving_windows import DynamicSlice, DynamicUpdateSlice
 
@@ -38,12 +39,17 @@ class Gather(Operation):
         walk = lookup(x.shape, [i.shape for i in indices], params["axes"], params["at"], params["mode"], pair=False)
         dtypes = [i.dtype for i in indices]
 
+        one_by_one = walk.line == 1 and walk.index_strides == [(1,)] and walk.mode != "wrap" and x.dtype.itemsize in (4, 8)
+
         def lines(g: Function, values: list[Value], p: Value, start: Value, stop: Value) -> None:
             source, to, *pointers = values
             (shift,) = offsets(g, p, walk.outer_sizes, walk.outer_strides)
             source = g.gep(nothing.type, source, shift)
             to = g.gep(nothing.type, to, g.mul(p, i64(walk.common * walk.line)))
             named = list(zip(pointers, dtypes, strict=True))
+            if one_by_one:
+                _read_elements(g, walk, to, source, named[0], start, stop, nothing)
+                return
             with g.loop(start, stop, trips=True) as loop:
                 begin, valid = line_start(g, walk, named, loop.index, 1)
                 place = g.gep(nothing.type, to, g.mul(loop.index, i64(walk.line)))
@@ -51,6 +57,36 @@ class Gather(Operation):
 
         pointers = [p for p, _ in index_pointers(indices)]
         each_line(f, "gather", walk, [x.pointer, out.pointer, *pointers], lines)
+
+
+def _read_elements(
+    f: Function,
+    walk: Lookup,
+    to: Value,
+    source: Value,
+    index: tuple[Value, np.dtype[Any]],
+    start: Value,
+    stop: Value,
+    nothing: Value,
+) -> None:
+    """Elements named by one index array."""
+    pointer, dtype = index
+    size, step = walk.x_shape[walk.axes[0]], row_major(walk.x_shape)[walk.axes[0]]
+
+    def read(place: Value, lanes: int) -> None:
+        kind, raw = vector(nothing.type, lanes), TYPES[dtype.name]
+        i = as_int64(f, f.load(vector(raw, lanes), f.gep(raw, pointer, place)), dtype)
+        i, inside = position(f, i, size, walk.mode)
+        if lanes == 1:
+            i = i if inside is None else f.select(inside, i, i64(0))
+            x = f.load(nothing.type, f.gep(nothing.type, source, f.mul(i, i64(step))))
+            x = x if inside is None else f.select(inside, x, nothing)
+        else:
+            mask = const(f"<{lanes} x i1>", True) if inside is None else inside
+            x = f.gather(kind, f.geps(nothing.type, source, f.mul(i, const(i.type, step))), mask, f.splat(nothing, lanes))
+        f.store(x, f.gep(nothing.type, to, place))
+
+    vector_loop(f, start, stop, host().vector_bytes // 8, read)
 
 
 def _read_line(f: Function, walk: Lookup, to: Value, source: Value, valid: Value | None, nothing: Value) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from .. import threads
 from ..engine import Linked, engine
 from ..llvm import Function, Module, Value
 from ..object_cache import cached_object
@@ -25,12 +26,18 @@ class Signature(NamedTuple):
 class Library:
     """Functions that are compiled together.
 
-    `write` adds them to a module, as `functions` says, and helpers of its own. They must not call `fx_parallel`:
-    splitting work is the program's part.
+    `write` adds them to a module, as `functions` says, and helpers of its own. `uses`: libraries whose functions
+    they call; `threads`: they call `fx_parallel`.
     """
 
-    def __init__(self, functions: Mapping[str, Signature], write: Callable[[Module], None]):
-        self.functions, self.write = dict(functions), write
+    def __init__(
+        self,
+        functions: Mapping[str, Signature],
+        write: Callable[[Module], None],
+        uses: Sequence[Library] = (),
+        threads: bool = False,
+    ):
+        self.functions, self.write, self.uses, self.threads = dict(functions), write, uses, threads
         self.linked: Linked | None = None
         _homes.update(dict.fromkeys(functions, self))
 
@@ -45,23 +52,41 @@ class Library:
         return module.function(name, result, params, internal=False)
 
     def ensure(self) -> None:
+        """Link the library into this process, once."""
         with _lock:
             if self.linked is None:
-                text = self.text()
-                code = cached_object(text, lambda: engine().object_code(text))
-                self.linked = engine().link(code, list(self.functions))
+                self.linked = self._link()
                 for name, address in self.linked.address.items():
                     engine().provide(name, address)
 
+    def _link(self) -> Linked:
+        imports = [name for library in self.uses for name in library.functions]
+        for library in self.uses:
+            library.ensure()
+        if self.threads:
+            threads.ensure()
+            imports.append("fx_parallel")
+        text = self.text()
+        code = cached_object(text, lambda: engine().object_code(text))
+        return engine().link(code, list(self.functions), imports)
+
 
 _homes: dict[str, Library] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def call(f: Function, name: str, args: Sequence[Value]) -> Value:
     """Call a function of a library."""
     _homes[name].ensure()
     return f.call(name, _homes[name].functions[name].result, args)
+
+
+def address_of(f: Function, name: str) -> Value:
+    """A function of a library as a pointer."""
+    _homes[name].ensure()
+    signature = _homes[name].functions[name]
+    f.module.declare(name, signature.result, signature.params)
+    return Value(f"@{name}", "ptr")
 
 
 def ensure(names: Iterable[str]) -> None:

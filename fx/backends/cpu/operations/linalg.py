@@ -218,7 +218,8 @@ class Inv(Factorization):
         return {"n": n, "lwork": BLOCK * n, "nan": params["singular"] == "nan"}
 
     def areas(self, s: dict[str, int], dtype: np.dtype[Any]) -> dict[str, int]:
-        return {"t": _square(s, dtype), "swaps": WIDE * s["n"], "work": s["lwork"] * dtype.itemsize}
+        rows = {"swaps": WIDE * s["n"], "order": 4 * s["n"]}
+        return {"t": _square(s, dtype), **rows, "work": s["lwork"] * dtype.itemsize}
 
     def failure(self, params: dict[str, Any]) -> Failure | None:
         raises = params["singular"] == "raise"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..llvm import TYPES, FALSE, Function, Value, i64
+from ..llvm import TYPES, Function, Value, const, i64, like
 from .layout import broadcast_strides, merged, offsets
 from .operation import Buffer, row_major
 from .tasks import GRAIN, least, parallel
@@ -129,25 +129,27 @@ def index_pointers(buffers: Sequence[Buffer]) -> list[tuple[Value, np.dtype[Any]
 
 
 def as_int64(f: Function, index: Value, dtype: np.dtype[Any]) -> Value:
-    """An index of any integer dtype; unsigned ones too large for int64 stay too large."""
+    """Indices of any integer dtype; unsigned ones too large for int64 stay too large."""
     if dtype.kind == "u" and dtype.itemsize == 8:
-        return f.intrinsic("llvm.umin", index, i64(2**63 - 1))
-    return f.cast("zext" if dtype.kind in "bu" else "sext", index, "i64")
+        return f.intrinsic("llvm.umin", index, const(index.type, 2**63 - 1))
+    return f.cast("zext" if dtype.kind in "bu" else "sext", index, like(index.type, "i64"))
 
 
 def position(f: Function, index: Value, size: int, mode: str) -> tuple[Value, Value | None]:
-    """The place of an index in an axis, negative ones from the end, and whether it lies inside (None: surely)."""
+    """Places of indices in an axis, negative ones from the end, and which lie inside (None: surely all)."""
+    number = lambda n: const(index.type, n)
     if size == 0:
-        return i64(0), FALSE
+        return number(0), const(like(index.type, "i1"), False)
     if mode == "wrap":
-        rest = f.srem(index, i64(size))
-        return f.select(f.icmp("slt", rest, i64(0)), f.add(rest, i64(size)), rest), None
-    index = f.select(f.icmp("slt", index, i64(0)), f.add(index, i64(size)), index)
+        rest = f.srem(index, number(size))
+        return f.select(f.icmp("slt", rest, number(0)), f.add(rest, number(size)), rest), None
+    index = f.select(f.icmp("slt", index, number(0)), f.add(index, number(size)), index)
     if mode == "clip":
         return clamp(f, index, size - 1), None
-    return index, f.icmp("ult", index, i64(size))
+    return index, f.icmp("ult", index, number(size))
 
 
 def clamp(f: Function, index: Value, last: int) -> Value:
-    """index brought into [0, last]."""
-    return f.intrinsic("llvm.smin", f.intrinsic("llvm.smax", index, i64(0)), i64(last))
+    """Indices brought into [0, last]."""
+    above = f.intrinsic("llvm.smax", index, const(index.type, 0))
+    return f.intrinsic("llvm.smin", above, const(index.type, last))

@@ -2,27 +2,41 @@
 
 Element i under a key is the cipher of the number i, so that every vector of counters is independent of all others.
 Few numbers under each of many keys are drawn with a key for each lane.
+
+`threefry` and `random_math.FORMULAS` have the same as expressions, for loop nests.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ....core.dtypes import is_low_precision
+from ....core.dtypes import bfloat16, is_low_precision
 from ..engine import host
-from ..llvm import Function, Value, const, i64, like, vector
+from ..llvm import Function, Module, Value, const, i32, i64, like
 from . import numbers, random_math, threefry
+from .library import Library, Signature, call
 from .moves import copy_long
 from .operation import Buffer, Operation
-from .tasks import GRAIN, parallel_ranges
+from .tasks import GRAIN, least, parallel_ranges
+
+
+Made = Callable[[Function, np.dtype[Any], Value, Value], Value]
+"""Numbers of a dtype from two words each."""
+
+
+def _children(f: Function, dtype: np.dtype[Any], x0: Value, x1: Value) -> Value:
+    return threefry.joined(f, x0, x1)
 
 
 class Draws(Operation):
     """Numbers made of the cipher's words under every key."""
+
+    def __init__(self, made: Made):
+        self.made = made
 
     def emit(
         self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
@@ -31,43 +45,25 @@ class Draws(Operation):
         if out.size == 0:
             return
         keys, n = inputs[0].size // 2, math.prod(params["shape"])
-        lanes = host().vector_bytes // 1
-        write = Writer(self, out.dtype, out.size * out.dtype.itemsize // (keys * n), lanes)
+        lanes = host().vector_bytes // 4
+        nbytes = out.size * out.dtype.itemsize // (keys * n)
         pointers = [b.pointer for b in inputs] + [out.pointer]
         if keys > 1 and n < 2 * lanes and keys * n < 1 << 31:
-            _draw_across(f, write, pointers, keys, n)
+            _draw_across(f, Writer(self.made, out.dtype, nbytes, lanes), pointers, keys, n)
         else:
-            _draw_along(f, write, pointers, keys, n)
-
-    def made(self, f: Function, dtype: np.dtype[Any], x0: Value, x1: Value) -> Value:
-        """Numbers of two words each."""
-        raise NotImplementedError
-
-
-class RandomBits(Draws):
-    def made(self, f: Function, dtype: np.dtype[Any], x0: Value, x1: Value) -> Value:
-        return threefry.bits(f, dtype, x0, x1)
-
-
-class RandomUnit(Draws):
-    def made(self, f: Function, dtype: np.dtype[Any], x0: Value, x1: Value) -> Value:
-        return threefry.unit(f, dtype, x0, x1)
-
-
-class ChildKeys(Draws):
-    def made(self, f: Function, dtype: np.dtype[Any], x0: Value, x1: Value) -> Value:
-        return threefry.joined(f, x0, x1)
+            name = f"fx_draw_{'children' if len(inputs) == 2 else params['dtype'].name}"
+            _draw_along(f, name, nbytes, pointers, keys, n)
 
 
 class Writer:
     """Stores the numbers of one vector of counters; where fewer are wanted, by way of the stack."""
 
-    def __init__(self, draws: Draws, dtype: np.dtype[Any], nbytes: int, lanes: int):
-        self.draws, self.dtype, self.nbytes, self.lanes = draws, dtype, nbytes, lanes
+    def __init__(self, made: Made, dtype: np.dtype[Any], nbytes: int, lanes: int):
+        self.made, self.dtype, self.nbytes, self.lanes = made, dtype, nbytes, lanes
 
     def __call__(self, f: Function, out: Value, key: threefry.Schedule, high: Value, low: Value) -> None:
         x0, x1 = threefry.words(f, key, high, low)
-        made = self.draws.made(f, self.dtype, x0, x1)
+        made = self.made(f, self.dtype, x0, x1)
         if is_low_precision(self.dtype):
             numbers.store(f, self.dtype, made, out, align=1)
         else:
@@ -85,31 +81,34 @@ class Writer:
                 copy_long(f, place, spare, f.mul(f.sub(stop, loop.index), i64(self.nbytes)))
 
 
-def _draw_along(f: Function, write: Writer, pointers: Sequence[Value], keys: int, n: int) -> None:
+def _draw_along(f: Function, name: str, nbytes: int, pointers: Sequence[Value], keys: int, n: int) -> None:
     """Long rows: one key, many counters."""
-    lanes = write.lanes
-    step = min(-(-n // lanes) * lanes, GRAIN // 2)
+    step = min(-(-n // 64) * 64, GRAIN // 2)
     per_key = -(-n // step)
 
     def run(g: Function, values: list[Value], first: Value, last: Value) -> None:
         with g.loop(first, last, trips=True) as loop:
             key, part = g.udiv(loop.index, i64(per_key)), g.urem(loop.index, i64(per_key))
             start = g.mul(part, i64(step))
-            stop = g.intrinsic("llvm.smin", g.add(start, i64(step)), i64(n))
-            _row(g, write, values, key, start, stop, n)
+            stop = least(g, g.add(start, i64(step)), i64(n))
+            place = g.gep("i64", values[0], key)
+            number = g.load("i32", g.gep("i32", values[1], key)) if len(values) == 3 else i32(0)
+            call(g, name, [place, number, g.gep("i8", values[-1], g.mul(key, i64(n * nbytes))), start, stop])
 
     parallel_ranges(f, "draw", pointers, keys * per_key, max(1, GRAIN // 2 // step), run)
 
 
-def _row(f: Function, write: Writer, values: list[Value], key: Value, start: Value, stop: Value, n: int) -> None:
-    """Counters [start, stop) of one key."""
-    lanes = write.lanes
-    k0, k1 = [f.load("i32", f.gep("i32", values[0], f.add(f.mul(key, i64(2)), i64(k)))) for k in (0, 1)]
+def _write_draw(f: Function, made: Made, dtype: np.dtype[Any], nbytes: int) -> None:
+    """fx_draw_*(key, first, out, start, stop): the numbers of the counters first + [start, stop) under one key.
+
+    Four vectors at once: the cipher is one long chain of operations.
+    """
+    key, first, out, start, stop = f.args
+    lanes = host().vector_bytes
+    write = Writer(made, dtype, nbytes, lanes)
+    k0, k1 = [f.load("i32", f.gep("i32", key, i64(k))) for k in (0, 1)]
     schedule = threefry.Schedule(f, k0, k1).splat(f, lanes)
-    line = f.iota("i32", lanes)
-    if len(values) == 3:
-        line = f.add(line, f.splat(f.load("i32", f.gep("i32", values[1], key)), lanes))
-    out = f.gep("i8", values[-1], f.mul(key, i64(n * write.nbytes)))
+    line = f.add(f.iota("i32", lanes), f.splat(first, lanes))
 
     def draw(index: Value, place: Value) -> None:
         low = f.add(f.splat(f.cast("trunc", index, "i32"), lanes), line)
@@ -117,6 +116,7 @@ def _row(f: Function, write: Writer, values: list[Value], key: Value, start: Val
         write(f, place, schedule, high, low)
 
     write.vectors(f, out, start, stop, draw)
+    f.ret()
 
 
 def _draw_across(f: Function, write: Writer, pointers: Sequence[Value], keys: int, n: int) -> None:
@@ -151,10 +151,27 @@ def _gathered(f: Function, pointer: Value, places: Value) -> Value:
     return f.gather(kind, f.geps("i32", pointer, places), everywhere, const(kind, 0))
 
 
+def _library(name: str, made: Made, dtype: np.dtype[Any] | None = None) -> Library:
+    """The function of one kind of numbers."""
+    signature = Signature("void", ("ptr", "i32", "ptr", "i64", "i64"))
+
+    def write(m: Module) -> None:
+        kind = dtype or (bfloat16() if name == "bfloat16" else np.dtype(name))
+        _write_draw(library.define(m, f"fx_draw_{name}"), made, kind, 8 if name == "children" else kind.itemsize)
+
+    library = Library({f"fx_draw_{name}": signature}, write)
+    return library
+
+
+LIBRARIES = [
+    *[_library(name, threefry.bits) for name in ("uint8", "uint16", "uint32", "uint64")],
+    *[_library(name, threefry.unit) for name in ("float16", "bfloat16", "float32", "float64")],
+    _library("children", _children, np.dtype("uint32")),
+]
 OPERATIONS: dict[str, Operation] = {
-    "random_bits": RandomBits(),
-    "random_unit": RandomUnit(),
-    "child_keys": ChildKeys(),
+    "random_bits": Draws(threefry.bits),
+    "random_unit": Draws(threefry.unit),
+    "child_keys": Draws(_children),
     **random_math.OPERATIONS,
 }
 """By the name of the primitive."""

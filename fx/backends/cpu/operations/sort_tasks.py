@@ -1,17 +1,23 @@
-"""Long lines sorted by all threads.
+"""Whole lines of elements, in one call: keys, sort, elements again; long lines by all threads.
 
-Every piece of a line is cut into buckets by pivots from a sample, the same for all pieces; the buckets of all pieces
-are brought together, and sorted one by one. Source: Frazer and McKellar, "Samplesort" (JACM 17, 1970).
+Every piece of a long line is cut into buckets by pivots from a sample, the same for all pieces; the buckets of all
+pieces are brought together, and sorted one by one. Source: Frazer and McKellar, "Samplesort" (JACM 17, 1970).
+
+    fx_sort_line_*(key, element, size, source, step, n, to, memory)   returns what `key` does
+    fx_order_line_*(key, size, source, step, n, order, result, memory)
+
+`key` and `element` are functions of `sort_keys`, `size` the bytes of an element, * the words of the keys.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..llvm import TRUE, Function, Value, bits_of, const, i64
+from ..llvm import TRUE, Function, Module, Value, bits_of, const, i64
 from . import sort_order
-from .library import call
+from .library import Library, Signature
 from .moves import copy_long
+from .sort_order import cut_of
 from .sort_words import sort_name, split_name
 from .tasks import least, parallel
 
@@ -23,146 +29,177 @@ _PIECES = 256
 _BUCKETS = 32
 _SAMPLE = 8 * _BUCKETS
 
+_ROOM = 8 * (2 * _SAMPLE + 2 * _BUCKETS + (2 * _BUCKETS + 2) * _PIECES)
+"""Bytes for counts."""
+
 Work = Callable[[Function, list[Value], Value, Value, Value], None]
 
 
-class Long:
-    """The steps over one line of n elements; `room` bytes of memory are for its counts."""
+def padded(n: int) -> int:
+    """n elements and what rounds their memory to whole cache lines."""
+    return -(-n // 16) * 16
 
-    def __init__(self, n: int):
-        self.n = n
-        self.piece = max(_PIECE, -(-n // _PIECES))
-        self.pieces = -(-n // self.piece)
-        self.room = 8 * (2 * _SAMPLE + (2 * _BUCKETS + 2) * self.pieces + 2 * _BUCKETS)
+
+def sort_bytes(word_bytes: int, n: int) -> int:
+    """Memory of `fx_sort_line`: words twice, and counts."""
+    return 2 * word_bytes * padded(n) + (_ROOM if n >= LONG else 0)
+
+
+def order_bytes(n: int) -> int:
+    """Memory of `fx_order_line`: keys, records, working memory and an order between, and counts."""
+    return 8 * padded(n) * 3 + 4 * padded(n) + (_ROOM if n >= LONG else 0)
+
+
+class Line:
+    """The steps over a line of n elements."""
+
+    def __init__(self, f: Function, n: Value, room: Value):
+        self.n, self.room = n, room
+        most = f.udiv(f.add(n, i64(_PIECES - 1)), i64(_PIECES))
+        self.piece = f.intrinsic("llvm.smax", most, i64(_PIECE))
+        self.pieces = f.udiv(f.sub(f.add(n, self.piece), i64(1)), self.piece)
+        counts = _BUCKETS * _PIECES
+        places = _running(2 * _SAMPLE, (_BUCKETS, counts, counts, _BUCKETS + 1))
+        self.pivots, self.sizes, self.places, self.starts, _ = [f.gep("i64", room, i64(k)) for k in places]
+        self.spare = f.gep("i64", room, i64(_ROOM // 8 - 2 * _PIECES))
+        """Two numbers for every piece."""
 
     def each(self, f: Function, stem: str, values: Sequence[Value], work: Work) -> None:
         """work(g, values, piece, start, stop) over the pieces, in tasks."""
 
         def task(g: Function, values: list[Value], piece: Value) -> None:
-            start = g.mul(piece, i64(self.piece))
-            work(g, values, piece, start, least(g, g.add(start, i64(self.piece)), i64(self.n)))
+            *values, size, n = values
+            start = g.mul(piece, size)
+            work(g, values, piece, start, least(g, g.add(start, size), n))
 
-        parallel(f, stem, values, self.pieces, task)
+        parallel(f, stem, [*values, self.piece, self.n], self.pieces, task)
 
-    # Sorting words
+    def combined(self, f: Function, how: Callable[[Function, Value, Value], Value], start: int) -> Value:
+        """The first spare numbers of all pieces in one."""
+        with f.loop(i64(0), self.pieces, carry=[i64(start)], trips=True) as loop:
+            loop.next(how(f, loop.carry[0], f.load("i64", f.gep("i64", self.spare, loop.index))))
+        return loop.results[0]
 
-    def sort(self, f: Function, word: str, words: Value, work: Value, room: Value, records: bool = False) -> None:
+    # Keys and elements
+
+    def keys(self, f: Function, word: str, key: Value, size: Value, source: Value, step: Value, to: Value) -> Value:
+        """Keys of the line; what `key` returned of any piece."""
+
+        def read(g: Function, values: list[Value], piece: Value, start: Value, stop: Value) -> None:
+            key, stride, source, step, to, spare = values
+            place = g.gep("i8", source, g.mul(start, stride))
+            args = [place, step, g.sub(stop, start), g.gep(word, to, start)]
+            g.store(g.call_pointer(key, "i64", args), g.gep("i64", spare, piece))
+
+        stride = f.mul(size, step)
+        self.each(f, "keys", [key, stride, source, step, to, self.spare], read)
+        return self.combined(f, Function.or_, 0)
+
+    def elements(
+        self, f: Function, word: str, element: Value, size: Value, words: Value, to: Value, step: Value
+    ) -> None:
+        def write(g: Function, values: list[Value], piece: Value, start: Value, stop: Value) -> None:
+            element, stride, words, to, step = values
+            place = g.gep("i8", to, g.mul(start, stride))
+            g.call_pointer(element, "void", [g.gep(word, words, start), g.sub(stop, start), place, step])
+
+        self.each(f, "elements", [element, f.mul(size, step), words, to, step], write)
+
+    # Words
+
+    def sort(self, f: Function, word: str, words: Value, work: Value, records: bool = False) -> None:
         """The words in order, in `work`; `words` is used up. Records of equal upper half stay in one bucket."""
-        pivots, sizes, places, starts = self._places(f, room)
-        self._choose_pivots(f, word, words, pivots, room, records)
-        self.each(f, "split", [words, work, pivots, sizes], lambda *a: _split(*a, word))
-        self._count(f, sizes, places, starts)
-        self.each(f, "collect", [words, work, sizes, places], lambda *a: _collect(*a, word))
+        self._choose_pivots(f, word, words, records)
+        self.each(f, "split", [words, work, self.pivots, self.sizes], lambda *a: _split(*a, word))
+        self._count(f)
+        self.each(f, "collect", [words, work, self.sizes, self.places], lambda *a: _collect(*a, word))
 
         def bucket(g: Function, values: list[Value], index: Value) -> None:
             words, work, starts = values
             start, stop = [g.load("i64", g.gep("i64", starts, g.add(index, i64(k)))) for k in (0, 1)]
-            call(g, sort_name(word), [g.gep(word, work, start), g.gep(word, words, start), g.sub(stop, start)])
+            lines = [g.gep(word, work, start), g.gep(word, words, start)]
+            g.call(sort_name(word), "void", [*lines, g.sub(stop, start)])
 
-        parallel(f, "bucket", [words, work, starts], _BUCKETS, bucket)
+        parallel(f, "bucket", [words, work, self.starts], _BUCKETS, bucket)
 
-    def _places(self, f: Function, room: Value) -> list[Value]:
-        """Memory behind the sample: pivots, sizes and places by piece and bucket, starts of the buckets."""
-        counts = _BUCKETS * self.pieces
-        begin = 2 * _SAMPLE
-        return [f.gep("i64", room, i64(k)) for k in _running(begin, (_BUCKETS, counts, counts))]
-
-    def spare(self, f: Function, room: Value) -> Value:
-        """Two numbers for every piece that no step of `sort` uses."""
-        return f.gep("i64", room, i64(self.room // 8 - 2 * self.pieces))
-
-    def _choose_pivots(
-        self, f: Function, word: str, words: Value, pivots: Value, room: Value, records: bool
-    ) -> None:
+    def _choose_pivots(self, f: Function, word: str, words: Value, records: bool) -> None:
         with f.loop(i64(0), i64(_SAMPLE), trips=True) as loop:
-            place = f.udiv(f.mul(loop.index, i64(self.n)), i64(_SAMPLE))
-            f.store(f.load(word, f.gep(word, words, place)), f.gep(word, room, loop.index))
-        call(f, sort_name(word), [room, f.gep("i64", room, i64(_SAMPLE)), i64(_SAMPLE)])
+            place = f.udiv(f.mul(loop.index, self.n), i64(_SAMPLE))
+            f.store(f.load(word, f.gep(word, words, place)), f.gep(word, self.room, loop.index))
+        work = f.gep("i64", self.room, i64(_SAMPLE))
+        f.call(sort_name(word), "void", [self.room, work, i64(_SAMPLE)])
         with f.loop(i64(0), i64(_BUCKETS - 1), trips=True) as loop:
             place = f.mul(f.add(loop.index, i64(1)), i64(_SAMPLE // _BUCKETS))
-            pivot = f.load(word, f.gep(word, room, place))
+            pivot = f.load(word, f.gep(word, self.room, place))
             pivot = f.and_(pivot, const(word, -1 << 32)) if records else pivot
-            f.store(pivot, f.gep(word, pivots, loop.index))
+            f.store(pivot, f.gep(word, self.pivots, loop.index))
 
-    def _count(self, f: Function, sizes: Value, places: Value, starts: Value) -> None:
+    def _count(self, f: Function) -> None:
         """Where every bucket of every piece goes: bucket by bucket, piece by piece."""
         with f.loop(i64(0), i64(_BUCKETS), carry=[i64(0)], trips=True) as outer:
-            f.store(outer.carry[0], f.gep("i64", starts, outer.index))
-            with f.loop(i64(0), i64(self.pieces), carry=outer.carry, trips=True) as loop:
+            f.store(outer.carry[0], f.gep("i64", self.starts, outer.index))
+            with f.loop(i64(0), self.pieces, carry=outer.carry, trips=True) as loop:
                 at = f.add(f.mul(loop.index, i64(_BUCKETS)), outer.index)
-                f.store(loop.carry[0], f.gep("i64", places, at))
-                loop.next(f.add(loop.carry[0], f.load("i64", f.gep("i64", sizes, at))))
+                f.store(loop.carry[0], f.gep("i64", self.places, at))
+                loop.next(f.add(loop.carry[0], f.load("i64", f.gep("i64", self.sizes, at))))
             outer.next(*loop.results)
-        f.store(outer.results[0], f.gep("i64", starts, i64(_BUCKETS)))
+        f.store(outer.results[0], f.gep("i64", self.starts, i64(_BUCKETS)))
 
     # Orders
 
-    def order(
-        self, f: Function, word: str, keys: Value, order: Value, records: Value, work: Value, room: Value, to: Value
-    ) -> None:
-        """As `fx_order_*`: the order by keys of 32 or 64 bits, n numbers of 32 bits; `work` has room for n more."""
-        if word == "i32":
-            self._by_half(f, keys, 1, order, records, work, room, to)
-            return
-        least_key, cut = self._range(f, keys, room)
-        values = [keys, least_key, cut, order, records]
-        self.each(f, "records", values, _fill64)
-        self.sort(f, "i64", records, work, room, records=True)
-        good = self._repaired(f, cut, order, keys, work, room)
+    def order64(self, f: Function, keys: Value, order: Value, records: Value, work: Value, to: Value) -> None:
+        """As `fx_order_i64`."""
+        least_key, cut = self._range(f, keys)
+        self.each(f, "records", [keys, least_key, cut, order, records], _fill64)
+        self.sort(f, "i64", records, work, records=True)
 
         def twice() -> list[Value]:
-            between, high = f.gep("i64", work, i64(self.n)), f.gep("i32", keys, i64(1))
-            self._by_half(f, keys, 2, order, records, work, room, between)
-            self._by_half(f, high, 2, between, records, work, room, to)
+            between, high = f.gep("i64", work, self.n), f.gep("i32", keys, i64(1))
+            self.order32(f, keys, 2, order, records, work, between)
+            self.order32(f, high, 2, between, records, work, to)
             return []
 
+        good = self._repaired(f, cut, order, keys, work)
         f.choose(good, lambda: self._listed(f, order, work, to) or [], twice)
 
-    def _by_half(
-        self, f: Function, keys: Value, step: int, order: Value, records: Value, work: Value, room: Value, to: Value
+    def order32(
+        self, f: Function, keys: Value, step: int, order: Value, records: Value, work: Value, to: Value
     ) -> None:
+        """By words of 32 bits that lie `step` apart."""
+
         def fill(g: Function, values: list[Value], piece: Value, start: Value, stop: Value) -> None:
             keys, order, records = values
-            call(g, "fx_records_i32", [keys, i64(step), start, stop, order, records])
+            g.call("fx_records_i32", "void", [keys, i64(step), start, stop, order, records])
 
         self.each(f, "records", [keys, order, records], fill)
-        self.sort(f, "i64", records, work, room)
+        self.sort(f, "i64", records, work)
         self._listed(f, order, work, to)
 
     def _listed(self, f: Function, order: Value, records: Value, to: Value) -> None:
         self.each(f, "places", [order, records, to], _list)
 
-    def _range(self, f: Function, keys: Value, room: Value) -> tuple[Value, Value]:
-        ends = self.spare(f, room)
-
+    def _range(self, f: Function, keys: Value) -> tuple[Value, Value]:
         def find(g: Function, values: list[Value], piece: Value, start: Value, stop: Value) -> None:
             keys, ends = values
-            call(g, "fx_range", [keys, start, stop, g.gep("i64", ends, g.mul(piece, i64(2)))])
+            g.call("fx_range", "void", [keys, start, stop, g.gep("i64", ends, g.mul(piece, i64(2)))])
 
-        self.each(f, "range", [keys, ends], find)
-        call(f, "fx_range", [ends, i64(0), i64(2 * self.pieces), ends])
-        return sort_order.cut_of(f, ends)
+        self.each(f, "range", [keys, self.spare], find)
+        f.call("fx_range", "void", [self.spare, i64(0), f.mul(self.pieces, i64(2)), self.spare])
+        return cut_of(f, self.spare)
 
-    def _repaired(self, f: Function, cut: Value, order: Value, keys: Value, records: Value, room: Value) -> Value:
+    def _repaired(self, f: Function, cut: Value, order: Value, keys: Value, records: Value) -> Value:
         """Whether the order by cut keys could be put right."""
-        flags = self.spare(f, room)
 
         def repair(g: Function, values: list[Value], piece: Value, start: Value, stop: Value) -> None:
-            order, keys, records, flags = values
-            good = call(g, "fx_repair", [start, stop, i64(self.n), order, keys, records])
-            g.store(g.cast("zext", good, "i64"), g.gep("i64", flags, piece))
+            order, keys, records, n, spare = values
+            good = g.call("fx_repair", "i1", [start, stop, n, order, keys, records])
+            g.store(g.cast("zext", good, "i64"), g.gep("i64", spare, piece))
 
         def repaired() -> list[Value]:
-            self.each(f, "repair", [order, keys, records, flags], repair)
-            return [f.icmp("ne", self.combined(f, flags, Function.and_, 1), i64(0))]
+            self.each(f, "repair", [order, keys, records, self.n, self.spare], repair)
+            return [f.icmp("ne", self.combined(f, Function.and_, 1), i64(0))]
 
         return f.choose(f.icmp("eq", cut, i64(0)), lambda: [TRUE], repaired)[0]
-
-    def combined(self, f: Function, flags: Value, how: Callable[[Function, Value, Value], Value], start: int) -> Value:
-        """The numbers of all pieces in one."""
-        with f.loop(i64(0), i64(self.pieces), carry=[i64(start)], trips=True) as loop:
-            loop.next(how(f, loop.carry[0], f.load("i64", f.gep("i64", flags, loop.index))))
-        return loop.results[0]
 
 
 def _running(start: int, sizes: Sequence[int]) -> list[int]:
@@ -176,7 +213,7 @@ def _split(f: Function, values: list[Value], piece: Value, start: Value, stop: V
     words, work, pivots, sizes = values
     lines = [f.gep(word, v, start) for v in (words, work)]
     mine = f.gep("i64", sizes, f.mul(piece, i64(_BUCKETS)))
-    call(f, split_name(word), [*lines, f.sub(stop, start), pivots, i64(_BUCKETS), mine])
+    f.call(split_name(word), "void", [*lines, f.sub(stop, start), pivots, i64(_BUCKETS), mine])
 
 
 def _collect(f: Function, values: list[Value], piece: Value, start: Value, stop: Value, word: str) -> None:
@@ -192,9 +229,83 @@ def _collect(f: Function, values: list[Value], piece: Value, start: Value, stop:
 
 def _fill64(f: Function, values: list[Value], piece: Value, start: Value, stop: Value) -> None:
     keys, least_key, cut, order, records = values
-    call(f, "fx_records_i64", [keys, least_key, cut, start, stop, order, records])
+    f.call("fx_records_i64", "void", [keys, least_key, cut, start, stop, order, records])
 
 
 def _list(f: Function, values: list[Value], piece: Value, start: Value, stop: Value) -> None:
     order, records, to = values
-    call(f, "fx_places", [start, stop, order, records, to])
+    f.call("fx_places", "void", [start, stop, order, records, to])
+
+
+# The library
+
+
+def _rooms(f: Function, memory: Value, n: Value, unit: str, multiples: Sequence[int]) -> list[Value]:
+    """Places in memory, in multiples of the rounded number of elements."""
+    rounded = f.and_(f.add(n, i64(15)), i64(-16))
+    return [f.gep(unit, memory, f.mul(rounded, i64(k))) for k in multiples]
+
+
+def _write_sort_line(f: Function, word: str) -> None:
+    key, element, size, source, step, n, to, memory = f.args
+    words, work, room = _rooms(f, memory, n, word, (0, 1, 2))
+
+    def short() -> list[Value]:
+        signed = f.call_pointer(key, "i64", [source, step, n, words])
+        f.call(sort_name(word), "void", [words, work, n])
+        f.call_pointer(element, "void", [words, n, to, step])
+        return [signed]
+
+    def long() -> list[Value]:
+        line = Line(f, n, room)
+        signed = line.keys(f, word, key, size, source, step, words)
+        line.sort(f, word, words, work)
+        line.elements(f, word, element, size, work, to, step)
+        return [signed]
+
+    f.ret(f.choose(f.icmp("slt", n, i64(LONG)), short, long)[0])
+
+
+def _write_order_line(f: Function, word: str) -> None:
+    key, size, source, step, n, order, result, memory = f.args
+    keys, records, work = _rooms(f, memory, n, "i64", (0, 1, 2))
+    (room,) = _rooms(f, memory, n, "i32", (7,))
+
+    def short() -> list[Value]:
+        f.call_pointer(key, "i64", [source, step, n, keys])
+        f.call(f"fx_order_{word}", "void", [keys, n, order, records, work, result])
+        return []
+
+    def long() -> list[Value]:
+        line = Line(f, n, room)
+        line.keys(f, word, key, size, source, step, keys)
+        if word == "i32":
+            line.order32(f, keys, 1, order, records, work, result)
+        else:
+            line.order64(f, keys, order, records, work, result)
+        return []
+
+    f.choose(f.icmp("slt", n, i64(LONG)), short, long)
+    f.ret()
+
+
+_SORT_LINE = Signature("i64", ("ptr", "ptr", "i64", "ptr", "i64", "i64", "ptr", "ptr"))
+_ORDER_LINE = Signature("void", ("ptr", "i64", "ptr", "i64", "i64", "ptr", "ptr", "ptr"))
+
+
+def _library(kind: str, word: str, uses: Library) -> Library:
+    name = f"fx_{kind}_line_{word}"
+    write = _write_sort_line if kind == "sort" else _write_order_line
+    signature = _SORT_LINE if kind == "sort" else _ORDER_LINE
+
+    def fill(m: Module) -> None:
+        write(made.define(m, name), word)
+
+    made = Library({name: signature}, fill, [uses], threads=True)
+    return made
+
+
+LIBRARIES = [
+    _library("sort", "i32", sort_order.WORDS32), _library("sort", "i64", sort_order.LIBRARY),
+    _library("order", "i32", sort_order.LIBRARY), _library("order", "i64", sort_order.LIBRARY),
+]  # fmt: skip
