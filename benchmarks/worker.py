@@ -82,7 +82,8 @@ class Worker:
     def calibrate(self, goal: float) -> float:
         """Choose how many calls make a round of `goal` seconds; seconds per call."""
         self.task.run()
-        self.repeats, seconds = 1, self.round(warm=False)
+        self.repeats = 1
+        seconds = self.round(warm=False)
         while seconds * self.repeats < goal / 2 and self.repeats < 1_000_000:
             self.repeats = max(self.repeats + 1, int(min(10.0 * self.repeats, goal / max(seconds, 1e-9))))
             seconds = self.round(warm=False)

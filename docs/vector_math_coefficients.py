@@ -52,7 +52,9 @@ def polynomial(fit: Fit, bits: int) -> tuple[list[float], float]:
         for i in range(n - done):
             for j in range(n - done):
                 matrix[i, j] = moments[2 * done + i + j]
-        right = [targets[i] - mp.fsum(c * moments[i + j] for j, c in enumerate(known)) for i in range(done, n)]
+        right = [
+            targets[i] - mp.fsum(c * moments[i + j] for j, c in enumerate(known)) for i in range(done, n)
+        ]
         solution = list(mp.lu_solve(matrix, mp.matrix(right)))
         known += [rounded(c, bits) for c in (solution[:1] if done < SEQUENTIAL else solution)]
     dense = nodes(fit.low, fit.high, 10 * n + 30)
@@ -175,7 +177,11 @@ def erf_inv_by_root(middle: float) -> Callable[[mpf], mpf]:
 def roots() -> Iterator[tuple[str, int, Fit]]:
     for bits, degree in ((32, 4), (64, 6)):
         third = -mpf(1) / 3
-        yield "CBRT", bits, Fit(lambda f: (1 + f) ** third, 1 / ROOT2 - 1, ROOT2 - 1, degree, lambda f: mpf(1))
+        yield (
+            "CBRT",
+            bits,
+            Fit(lambda f: (1 + f) ** third, 1 / ROOT2 - 1, ROOT2 - 1, degree, lambda f: mpf(1)),
+        )
 
 
 def gamma_functions() -> Iterator[tuple[str, int, Fit]]:
@@ -184,7 +190,9 @@ def gamma_functions() -> Iterator[tuple[str, int, Fit]]:
     near = lambda v: mp.loggamma(v + mpf("1.75")) / (v + mpf("0.75")) / (v - mpf("0.25"))
     yield "LGAMMA", 64, Fit(near, mpf("-0.5"), mpf("0.5"), 20, lambda v: mpf(1))
     constant = mp.log(2 * mp.pi) / 2 - mpf(1) / 2
-    stirling = through_root(lambda r: (mp.loggamma(1 / r) - (1 / r - mpf(1) / 2) * (-mp.log(r) - 1) - constant) / r)
+    stirling = through_root(
+        lambda r: (mp.loggamma(1 / r) - (1 / r - mpf(1) / 2) * (-mp.log(r) - 1) - constant) / r
+    )
     yield "STIRLING", 64, Fit(stirling, mpf(10) ** -12, mpf("8.2") ** -2, 6, lambda z: mp.sqrt(z))
     zero = mp.findroot(lambda x: mp.psi(0, x), mpf("1.4616321449683623"))
     near = lambda v: mp.psi(0, mpf("1.5") + v) / (mpf("1.5") + v - zero)

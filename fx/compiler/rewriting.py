@@ -89,9 +89,10 @@ class Rewriter:
     def read(self, eqn: Equation) -> Equation:
         """The equation over what stands for its operands."""
         stands_for = self.stands_for
-        if not any([v in stands_for for v in eqn.inputs]):
-            return eqn
-        return self.over(eqn, self.resolve(eqn.inputs))
+        for v in eqn.inputs:
+            if v in stands_for:
+                return self.over(eqn, self.resolve(eqn.inputs))
+        return eqn
 
     def over(self, eqn: Equation, inputs: tuple[Atom, ...]) -> Equation:
         """The equation over other operands; with new results if they have other avals."""
@@ -139,13 +140,14 @@ def rewrite(program: Program, rules: Rules, again: Pass, empty: Rule | None = No
 
 def _rewrite(program: Program, rules: Rules, again: Pass, empty: Rule | None) -> Program:
     at = Rewriter(program)
+    stands_for = at.stands_for
     for eqn in program.equations:
-        read = at.read(eqn)
+        read = at.read(eqn) if stands_for else eqn
         if read.primitive.calls:
             read = inside(read, again)
         if empty is not None and len(read.outputs) == 1 and 0 in read.outputs[0].aval.shape:
             read = _emptied(at, read, empty)
-        final = _apply(at, read, rules)
+        final = _apply(at, read, rules) if read.primitive in rules else read
         if final is not eqn:
             at.changed = True
         if final is not None:

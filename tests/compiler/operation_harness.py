@@ -52,7 +52,9 @@ def check_samples(operation: Operation, primitive: Primitive, dtypes: Sequence[A
     count = 0
     for sample in primitive.samples(np.random.default_rng(0)):
         for dtype in (None, *dtypes):
-            check(operation, primitive, *[as_dtype(x, dtype) for x in sample.operands], **sample.params, **how)
+            check(
+                operation, primitive, *[as_dtype(x, dtype) for x in sample.operands], **sample.params, **how
+            )
             count += 1
     assert count
     return count
@@ -64,7 +66,13 @@ def as_dtype(x: Any, dtype: Any) -> np.ndarray:
     if dtype is None or x.dtype.kind != "f":
         return x
     dtype = np.dtype(dtype)
-    return (x > 0) if dtype.kind == "b" else np.abs(x * 4).astype(dtype) if dtype.kind == "u" else x.astype(dtype)
+    return (
+        (x > 0)
+        if dtype.kind == "b"
+        else np.abs(x * 4).astype(dtype)
+        if dtype.kind == "u"
+        else x.astype(dtype)
+    )
 
 
 def same(got: np.ndarray, want: np.ndarray, ulps: float = 0) -> None:

@@ -14,8 +14,7 @@ from fx.backends.cpu.engine import build, engine
 from fx.backends.cpu.gemm.axes import Axis
 from fx.backends.cpu.gemm.blocking import PLAN
 from fx.backends.cpu.gemm.library import library
-from fx.backends.cpu.gemm.product import Product, is_vector, parts_of, plan, vector_plan
-from fx.backends.cpu.gemm.product import NO_HOOKS
+from fx.backends.cpu.gemm.product import NO_HOOKS, Product, is_vector, parts_of, plan, vector_plan
 from fx.backends.cpu.gemm.tiles import tile
 from fx.backends.cpu.llvm import Module, i64
 from fx.backends.cpu.operations.contract import Contract, can_fuse, emit_contract, matrix_shape
@@ -25,7 +24,14 @@ from fx.core.avals import Aval
 from fx.primitives.contraction import contract_p, parse
 
 SCALAR = {"float32": "float", "float64": "double"}
-TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-6, "float64": 4e-15, "complex64": 2e-6, "complex128": 4e-15}
+TOLERANCE = {
+    "float16": 2e-3,
+    "bfloat16": 2e-2,
+    "float32": 2e-6,
+    "float64": 4e-15,
+    "complex64": 2e-6,
+    "complex128": 4e-15,
+}
 
 
 def emitted(spec: str, x: Any, y: Any, out: Any, epilogue: str | None = None, write: Any = None) -> Any:
@@ -35,7 +41,8 @@ def emitted(spec: str, x: Any, y: Any, out: Any, epilogue: str | None = None, wr
         write(m)
     f = m.function("entry", "void", ["ptr"] * 4, internal=False)
     arrays = [
-        Buffer(p, z.shape, tuple(s // z.itemsize for s in z.strides), z.dtype) for p, z in zip(f.args, (x, y, out))
+        Buffer(p, z.shape, tuple(s // z.itemsize for s in z.strides), z.dtype)
+        for p, z in zip(f.args, (x, y, out))
     ]
     if epilogue:
         emit_contract(f, *arrays, spec, epilogue=epilogue, context=f.args[3])
@@ -236,7 +243,11 @@ def test_same_bits_for_any_number_of_threads(dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_nothing_to_sum_over(dtype: str) -> None:
-    for spec, left, right in (("ij,jk->ik", (3, 0), (0, 4)), ("i,i->", (0,), (0,)), ("bij,bj->bi", (2, 3, 0), (2, 0))):
+    for spec, left, right in (
+        ("ij,jk->ik", (3, 0), (0, 4)),
+        ("i,i->", (0,), (0,)),
+        ("bij,bj->bi", (2, 3, 0), (2, 0)),
+    ):
         got = contract(spec, np.ones(left, dtype), np.ones(right, dtype))
         assert got.dtype == dtype and not got.any()
     assert contract("ij,jk->ik", np.ones((0, 3), dtype), np.ones((3, 4), dtype)).shape == (0, 4)
@@ -266,7 +277,12 @@ def test_nothing_is_read_outside(dtype: str, at_start: bool) -> None:
         for spec in ("ij,jk->ik", "ij,kj->ik", "ji,jk->ki", "ji,kj->ik", "ij,j->i", "ji,j->i")
         for m, k, n in ((5, 3, 7), (31, 18, 45), (90, 210, 33))
     ]
-    for spec, m, k, n in [*cases, ("i,i->", 1003, 0, 0), ("i,j->ij", 33, 19, 0), ("ij,jk->ik", 120, 600, 310)]:
+    for spec, m, k, n in [
+        *cases,
+        ("i,i->", 1003, 0, 0),
+        ("i,j->ij", 33, 19, 0),
+        ("ij,jk->ik", 120, 600, 310),
+    ]:
         size = dict(i=m, j=k, k=n)
         x, y = (array(rng, tuple(size[i] for i in part), dtype) for part in parse(spec)[:2])
         (left, keep), (right, keep_too) = guarded(x, at_start=at_start), guarded(y, at_start=at_start)
@@ -356,7 +372,10 @@ def test_packing_by_the_caller() -> None:
 
         return kind(pack)
 
-    pack_a, pack_b = packer(t.rows, lambda i, l: (i % 7) - (l % 5)), packer(t.cols, lambda j, l: (l % 3) * (j % 4))
+    pack_a, pack_b = (
+        packer(t.rows, lambda i, l: (i % 7) - (l % 5)),
+        packer(t.cols, lambda j, l: (l % 3) * (j % 4)),
+    )
     for m, n, k in ((30, 40, 20), (200, 150, 700)):
         a = np.subtract.outer(np.arange(m) % 7, np.arange(k) % 5).astype(float)
         b = np.multiply.outer(np.arange(k) % 3, np.arange(n) % 4).astype(float)
@@ -370,6 +389,18 @@ def test_packing_by_the_caller() -> None:
         c = np.zeros((m, n), "float32")
         hooks = [ctypes.cast(x, ctypes.c_void_p).value for x in (pack_a, pack_b)]
         with threads(1):
-            entry(record.ctypes.data, None, None, c.ctypes.data, c.ctypes.data, None, None, hooks[0], None, hooks[1], None)
+            entry(
+                record.ctypes.data,
+                None,
+                None,
+                c.ctypes.data,
+                c.ctypes.data,
+                None,
+                None,
+                hooks[0],
+                None,
+                hooks[1],
+                None,
+            )
         np.testing.assert_array_equal(c, a @ b)
     assert all(r0 % width == 0 for width, r0, *_ in seen)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from operation_harness import as_dtype, bfloat16, check, check_samples, run, same
 
 from fx.backends.cpu.operations.indexing import OPERATIONS
 from fx.primitives.dynamic_slicing import dynamic_slice, dynamic_update_slice
 from fx.primitives.gather_scatter import OPS, gather_p, scatter_p
-
-from operation_harness import as_dtype, bfloat16, check, check_samples, run, same
 
 DTYPES = "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float32 complex64 complex128".split()
 PRIMITIVES = {p.name: p for p in (gather_p, scatter_p, dynamic_slice, dynamic_update_slice)}
@@ -39,7 +38,9 @@ def random_lookup(rng):
     mode = ("fill", "clip", "wrap", "promise_in_bounds")[int(rng.integers(4))]
     indices = []
     for a in axes:
-        own = tuple(1 if rng.random() < 0.3 else n for n in common)[int(rng.integers(0, 2)) * (len(common) > 1) :]
+        own = tuple(1 if rng.random() < 0.3 else n for n in common)[
+            int(rng.integers(0, 2)) * (len(common) > 1) :
+        ]
         beyond = 0 if mode == "promise_in_bounds" else 3
         i = rng.integers(-shape[a] - beyond, shape[a] + beyond, own)
         indices.append(i.astype(("int64", "int32", "int8")[int(rng.integers(3))]))

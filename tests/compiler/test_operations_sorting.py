@@ -46,7 +46,9 @@ def draw(rng, shape, dtype, kind):
     return as_dtype(x, dtype) if dtype.kind == "b" else np.trunc(np.abs(x) % 100).astype(dtype)
 
 
-SHAPES = [((1,), 0), ((2,), 0), ((33,), 0), ((64,), 0), ((65,), 0), ((1500,), 0), ((5, 100), 1), ((40, 7), 0), ((3, 9, 5), 1)]
+SHAPES = [
+    ((1,), 0), ((2,), 0), ((33,), 0), ((65,), 0), ((1500,), 0), ((5, 100), 1), ((40, 7), 0), ((3, 9, 5), 1),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", [*REAL, *COMPLEX])
@@ -55,7 +57,7 @@ def test_values_and_orders(dtype):
     for shape, axis in SHAPES:
         for kind in ("ties", "sorted", "wide"):
             x = draw(rng, shape, dtype, kind)
-            places = np.broadcast_to(np.arange(shape[axis]).reshape([-1 if a == axis else 1 for a in range(len(shape))]), shape)
+            places = np.indices(shape)[axis]
             check(OPERATIONS["sort"], sort_p, x, axis=axis, num_keys=1)
             check(OPERATIONS["sort"], sort_p, x, places, axis=axis, num_keys=1)
 
@@ -104,8 +106,16 @@ def test_permutations_in_tasks():
 @pytest.mark.parametrize("dtype", REAL)
 def test_searches(side, dtype):
     rng = np.random.default_rng(5)
-    for a_shape, v_shape in (((1,), (9,)), ((100,), (3, 7)), ((6, 31), (6, 2, 9)), ((4000,), (3000,)), ((0,), (4,))):
+    for a_shape, v_shape in (
+        ((1,), (9,)),
+        ((100,), (3, 7)),
+        ((6, 31), (6, 2, 9)),
+        ((4000,), (3000,)),
+        ((0,), (4,)),
+    ):
         for kind in ("ties", "wide"):
-            a = np.sort(draw(rng, a_shape, dtype, kind).astype("float32" if dtype == bfloat16() else dtype), axis=-1)
+            a = np.sort(
+                draw(rng, a_shape, dtype, kind).astype("float32" if dtype == bfloat16() else dtype), axis=-1
+            )
             v = draw(rng, v_shape, dtype, kind)
             check(OPERATIONS["searchsorted"], searchsorted_p, a.astype(dtype), v, side=side)

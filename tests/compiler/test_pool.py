@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from fx.backends import pool as package
 from fx.backends.pool import SMALL, HostMemory, Pool, block_under
 from fx.backends.pool.blocks import FREE, PAGE
 from fx.backends.pool.buckets import ALIGNMENT, class_size
@@ -22,6 +23,7 @@ from fx.core.errors import OutOfMemoryError
 
 F4 = np.dtype("float32")
 MIB = 1 << 20
+HOME = os.path.dirname(package.__file__)
 
 
 class Counting(HostMemory):
@@ -520,6 +522,26 @@ def test_threads(pool):
     assert s.in_use == 0 and s.requests == 2000
 
 
+def test_a_thread_waits_while_another_takes_memory():
+    entered, go = threading.Event(), threading.Event()
+
+    def pause():
+        entered.set()
+        assert go.wait(20)
+
+    pool = Pool(Nesting(pause))
+    arrays = []
+    threads = [threading.Thread(target=lambda: arrays.append(pool.empty((100_000,), F4))) for _ in range(2)]
+    threads[0].start()
+    assert entered.wait(20)
+    threads[1].start()
+    threads[1].join(0.05)
+    assert threads[1].is_alive() and not arrays
+    go.set()
+    [t.join() for t in threads]
+    assert len(arrays) == 2 and not pool.apart and audit(pool).misses == 1
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_fork(pool):
@@ -572,7 +594,7 @@ class At:
         self.n, self.action, self.seen, self.last = n, action, 0, {}
 
     def __call__(self, frame, event, arg):
-        if os.sep + "pool" + os.sep not in frame.f_code.co_filename:
+        if not frame.f_code.co_filename.startswith(HOME):
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return self.inside
@@ -594,6 +616,7 @@ def run_disturbed(scenario, n, action):
     """A scenario with `action(pool)` at place n; how many places it met."""
     pool, kept = Pool(Counting()), []
     at, before = At(n, lambda: action(pool)), sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # without this CPython 3.12 reports no opcodes anywhere
     with suppress(Interrupt):
         sys.settrace(at)
         try:

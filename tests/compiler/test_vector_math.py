@@ -96,11 +96,18 @@ def assert_same_values(name, got, want, *arguments):
     """Equal within the bound; nan, inf, zero and the sign of zero exactly."""
     at = [tuple(a[i] for a in arguments) for i in range(got.size)]
     with np.errstate(all="ignore"):
-        unit = np.nan_to_num(np.spacing(np.abs(want).astype(got.dtype)), posinf=np.spacing(np.finfo(got.dtype).max / 2))
+        unit = np.nan_to_num(
+            np.spacing(np.abs(want).astype(got.dtype)), posinf=np.spacing(np.finfo(got.dtype).max / 2)
+        )
     for i, (g, w) in enumerate(zip(got.astype(np.float64), want.astype(np.float64))):
         exact = np.isnan(w) or np.isinf(w) or w == 0
         if exact:
-            assert (np.isnan(g) and np.isnan(w)) or (g == w and np.signbit(g) == np.signbit(w)), (name, at[i], g, w)
+            assert (np.isnan(g) and np.isnan(w)) or (g == w and np.signbit(g) == np.signbit(w)), (
+                name,
+                at[i],
+                g,
+                w,
+            )
         else:
             assert abs(g - w) <= 5 * unit[i], (name, at[i], g, w)
 
@@ -114,7 +121,10 @@ def test_special_values_are_those_of_numpy(name, dtype):
         want = np.where(x == 0, x, want)  # SciPy's forgets the sign of zero
     if name == "lgamma":
         keep = (x == 0) | ~(np.abs(x) < np.finfo(dtype).tiny)
-        x, want = x[keep], want[keep]  # SciPy's gammaln is inf for subnormal numbers, where the value is 744 at most
+        x, want = (
+            x[keep],
+            want[keep],
+        )  # SciPy's gammaln is inf for subnormal numbers, where the value is 744 at most
     assert_same_values(name, compiled(name, dtype)(x), want, x)
 
 
@@ -131,7 +141,10 @@ def test_special_pairs_are_those_of_numpy(name, dtype):
 def test_remainders_and_neighbours_are_exact(name, dtype):
     rng = np.random.default_rng(3)
     x, y = random_bits(dtype, 4000, rng), random_bits(dtype, 4000, rng)
-    x, y = np.concatenate([x, rng.normal(size=4000).astype(dtype) * 50]), np.concatenate([y, rng.normal(size=4000).astype(dtype)])
+    x, y = (
+        np.concatenate([x, rng.normal(size=4000).astype(dtype) * 50]),
+        np.concatenate([y, rng.normal(size=4000).astype(dtype)]),
+    )
     x, y = np.concatenate([x, np.round(x[4000:])]), np.concatenate([y, np.ceil(np.abs(y[4000:]) * 3)])
     got, want = compiled(name, dtype)(x, y), expected(name, x, y)
     wrong = ~((got == want) | (np.isnan(got) & np.isnan(want)))

@@ -120,7 +120,9 @@ def compiled(name: str, dtype: Any, lanes: int | None = None) -> Callable[..., A
     dtype = np.dtype(dtype)
     count = 2 if name in BINARY else 1
     lanes = lanes or engine.host().vector_bytes // dtype.itemsize
-    linked = engine.build(_loop_over(name, "float" if dtype.itemsize == 4 else "double", lanes, count), ["run"])
+    linked = engine.build(
+        _loop_over(name, "float" if dtype.itemsize == 4 else "double", lanes, count), ["run"]
+    )
     run = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (count + 1), ctypes.c_int64)(linked.address["run"])
 
     def call(*inputs: Array) -> Array:
@@ -174,7 +176,10 @@ def _points_of_one(case: Case, dtype: Any, count: int, rng: np.random.Generator)
     if case.near:
         parts.append((rng.choice(case.near, share) + steps * rng.choice([1e-3, 1.0], share)).astype(dtype))
     with np.errstate(all="ignore"):
-        inside = [p[np.isfinite(p) & (p > low) & (p < high) & ~(case.poles & (p <= 0) & (p == np.floor(p)))] for p in parts]
+        inside = [
+            p[np.isfinite(p) & (p > low) & (p < high) & ~(case.poles & (p <= 0) & (p == np.floor(p)))]
+            for p in parts
+        ]
     return np.concatenate([inside[0][:share], *inside[1:]])
 
 

@@ -47,9 +47,17 @@ class Emitted(NamedTuple):
     """By position of the step."""
 
 
-def emit(schedule: Schedule) -> Emitted:
-    """Write all code of a schedule."""
-    return Emission(schedule, Module(schedule.program.name)).run()
+TIMES = "fx_times"
+"""Where code that was emitted for profiling counts the cycles of each step."""
+
+
+def emit(schedule: Schedule, profile: bool = False) -> Emitted:
+    """Write all code of a schedule; with `profile`, each step counts its cycles in the exported array `fx_times`."""
+    emission = Emission(schedule, Module(schedule.program.name))
+    if profile:
+        size = 8 * max(len(emission.steps), 1)
+        emission.times = emission.module.zeros(TIMES, size, internal=False)
+    return emission.run()
 
 
 class Emission:
@@ -61,6 +69,7 @@ class Emission:
         self.native = [_is_native(s) for s in self.steps]
         self.kernels: dict[int, list[Kernel]] = {}
         self.controls: dict[int, Branch | Repeat] = {}
+        self.times: Value | None = None
 
     def run(self) -> Emitted:
         """Entry points for Python."""
@@ -194,7 +203,7 @@ class Emission:
             f.block(f.new_label("unreached"))
         self.table, self.slots = table, self.registers
         for n in run:
-            self.step(f, n)
+            self.timed(f, n) if self.times else self.step(f, n)
         f.ret(Value("0", "i32"))
         reads = [self.registers[v] for v in touched if v in self.registers and v not in made]
         return Segment(name, reads, [self.registers[v] for v in touched if v in self.registers and v in made])
@@ -204,6 +213,15 @@ class Emission:
         if v in self.slots:
             return f.load("ptr", f.gep("ptr", self.table, i64(self.slots[v])), 8)
         return f.gep("i8", f.args[1], i64(self.arena.offsets[v]))
+
+    def timed(self, f: Function, n: int) -> None:
+        """A step that counts its cycles."""
+        assert self.times is not None
+        start = f.call("llvm.readcyclecounter", "i64", [])
+        self.step(f, n)
+        spent = f.sub(f.call("llvm.readcyclecounter", "i64", []), start)
+        slot = f.gep("i64", self.times, i64(n))
+        f.store(f.add(f.load("i64", slot), spent), slot)
 
     def step(self, f: Function, n: int) -> None:
         step = self.steps[n]

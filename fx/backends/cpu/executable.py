@@ -19,7 +19,7 @@ from ...core.program import Program, Var
 from ...core.structure import Literal
 from .. import pool
 from . import layout, threads
-from .emission import Emitted, Segment, emit
+from .emission import TIMES, Emitted, Segment, emit
 from .engine import engine
 from .object_cache import cached_object
 from .target import HostTarget
@@ -39,14 +39,15 @@ class Timing(NamedTuple):
 class Executable:
     """A Program compiled for the host; call `run(buffers)`."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, profile: bool = False):
+        self.profiled = profile
         clock = _Clock()
         self.program = program
         self.stages: list[Stage] = simplify(program)
         clock.mark("simplify")
         self.schedule = fuse(self.stages[-1].program, HostTarget())
         clock.mark("fuse")
-        self.emitted: Emitted = emit(self.schedule)
+        self.emitted: Emitted = emit(self.schedule, profile)
         clock.mark("emit")
         self._link()
         clock.mark("generate code and link")
@@ -68,7 +69,8 @@ class Executable:
         known = engine().symbols
         imports = [name for name in known if f"@{name}(" in emitted.text]
         code = cached_object(emitted.text, lambda: engine().object_code(emitted.text))
-        self.linked = engine().link(code, emitted.exports, imports)
+        exports = emitted.exports + [TIMES] * self.profiled
+        self.linked = engine().link(code, exports, imports)
 
     def _prepare(self) -> None:
         emitted, registers = self.emitted, self.emitted.registers
@@ -182,6 +184,13 @@ class Executable:
             refused = status
             registers[status - 1] = _ordered(registers[status - 1])
             arrays = tuple(registers)
+
+    def cycles(self) -> Any:
+        """Cycles that each step of the schedule has taken so far, of an executable made for profiling."""
+        assert self.profiled and self.linked is not None
+        count = len(self.schedule.steps)
+        array = (ctypes.c_int64 * count).from_address(self.linked.address[TIMES])
+        return np.frombuffer(array, np.int64)
 
     def _take_arena(self) -> tuple[Any, int]:
         try:

@@ -184,9 +184,10 @@ class Module:
             )
         return Value(f"@{name}", "ptr")
 
-    def zeros(self, name: str, nbytes: int, align: int = 64) -> Value:
+    def zeros(self, name: str, nbytes: int, align: int = 64, internal: bool = True) -> Value:
         """Writable memory of the module, zero at first; gives its address."""
-        self.globals.setdefault(name, f"@{name} = internal global [{nbytes} x i8] zeroinitializer, align {align}")
+        scope = "internal " if internal else ""
+        self.globals.setdefault(name, f"@{name} = {scope}global [{nbytes} x i8] zeroinitializer, align {align}")
         return Value(f"@{name}", "ptr")
 
     def __str__(self) -> str:

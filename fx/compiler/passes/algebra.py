@@ -11,7 +11,7 @@ from ..rewriting import rewrite
 from ..rules import arithmetic, inner, logic, reductions, structure
 from ..rules.constants import table
 
-_RULES = table({**arithmetic.RULES, **logic.RULES, **reductions.RULES, **structure.RULES, **inner.RULES})
+_RULES = table(arithmetic.RULES, logic.RULES, reductions.RULES, structure.RULES, inner.RULES)
 
 
 def algebra(program: Program) -> Program:

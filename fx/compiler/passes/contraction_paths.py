@@ -18,6 +18,7 @@ from ...core.program import Equation, Program, uncollected
 from ...core.structure import Literal
 from ...primitives.contraction import contract_p, parse
 from ..rewriting import Atom, Rewriter, inside
+from .dead_code import dead_code
 
 MARGIN = 0.8
 """A new order must take at most this part of the multiplications of the old one."""
@@ -42,7 +43,7 @@ def _paths(program: Program) -> Program:
         tree = trees.get(eqn.outputs[0]) if eqn.primitive is contract_p else None
         if tree is None or not _reordered(at, eqn, tree):
             at.append(eqn)
-    return at.finish()
+    return dead_code(at.finish()) if at.changed else program
 
 
 Step = tuple[int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]

@@ -19,7 +19,7 @@ from ...primitives import elementwise as ew
 from ...primitives.contraction import contract_p, parse
 from ...primitives.reductions import reduce_all, reduce_any, reduce_max, reduce_min, reduce_prod, reduce_sum
 from ...primitives.shape import broadcast_p, reshape_p, transpose_p
-from ..rewriting import Atom, Rewriter, avals_of, like, literal, rewrite
+from ..rewriting import Atom, Rewriter, Rules, avals_of, like, literal, rewrite
 from ..rules.constants import elementwise, repeated
 
 Found = Equation | Atom | None
@@ -54,16 +54,17 @@ def _aligned(at: Rewriter, spread: Equation) -> Atom:
     """The operand of a broadcast with axes of size 1 for the new ones, so that alignment from the right suffices."""
     (x,), axes = spread.inputs, spread.params["axes"]
     rank = len(spread.params["shape"])
-    shape = [1] * rank
+    units = [1] * rank
     for a, d in zip(axes, x.aval.shape, strict=True):
-        shape[a] = d
-    first = min(axes, default=rank)
-    key = ("aligned", x, shape := tuple(shape[first:]))
+        units[a] = d
+    shape = tuple(units[min(axes, default=rank) :])
     if shape == x.aval.shape:
         return x
+    key = ("aligned", x, shape)
     if key not in at.memo:
         at.memo[key] = at.reshape(x, shape, spread.source)
-    return at.memo[key]
+    found: Atom = at.memo[key]
+    return found
 
 
 def _moved_operands(at: Rewriter, eqn: Equation) -> Found:
@@ -185,7 +186,8 @@ def _product(at: Rewriter, eqn: Equation, left: str, right: str, out: str) -> Fo
 def _axes_for(at: Rewriter, x: Atom, mine: str, out: str, eqn: Equation) -> Atom:
     """x with its axes in the order of the result, and axes of size 1 for those it lacks."""
     order = [mine.index(c) for c in out if c in mine] + [a for a, c in enumerate(mine) if c not in out]
-    if order != sorted(order):
+    longer = [a for a in order if x.aval.shape[a] != 1]
+    if longer != sorted(longer):
         x = at.emit(transpose_p, (x,), {"perm": tuple(order)}, eqn.source)
     size = dict(zip(out, eqn.outputs[0].aval.shape, strict=True))
     shape = [size[c] if c in mine else 1 for c in out]
@@ -223,7 +225,7 @@ def _reduction(at: Rewriter, eqn: Equation) -> Found:
     return like(eqn, transpose_p, (small,), {"perm": tuple([order.index(p) for p in kept])})
 
 
-_RULES = {
+_RULES: Rules = {
     **dict.fromkeys(elementwise(), (_spread_operands, _moved_operands)),
     contract_p: (_contract,),
     transpose_p: (_transposed,),

@@ -16,7 +16,7 @@ from ...core.errstate import quiet
 from ...core.program import Equation
 from ...core.structure import Literal
 from ...primitives import elementwise as ew
-from ..rewriting import Atom, Rewriter, is_zero, like
+from ..rewriting import Atom, Rewriter, Rules, is_zero, like
 from .constants import everywhere
 from .signs import no_negative_zero, without_sign
 
@@ -36,7 +36,7 @@ def _add(at: Rewriter, eqn: Equation) -> Found:
     return None if minus is None else like(eqn, ew.sub, (y, minus.inputs[0]))
 
 
-def _add_number(at: Rewriter, eqn: Equation, x: Any, c: Literal) -> Found:
+def _add_number(at: Rewriter, eqn: Equation, x: Atom, c: Literal) -> Found:
     if c.value == 0:
         exact = x.aval.dtype.kind in "biu" or (x.aval.dtype.kind in "fV" and not is_zero(c.value))
         if exact or no_negative_zero(at, x):
@@ -73,11 +73,10 @@ def _neg(at: Rewriter, eqn: Equation) -> Found:
     if prim is ew.sub and x.aval.dtype.kind in "iu":
         return like(eqn, ew.sub, (inputs[1], inputs[0]))
     if prim in (ew.mul, ew.div) and at.private(x):
-        for i in (0, 1):
-            if type(inputs[i]) is Literal:
-                other = list(inputs)
-                other[i] = negative(inputs[i])
-                return like(eqn, prim, tuple(other))
+        for i, c in enumerate(inputs):
+            if type(c) is Literal:
+                other = (*inputs[:i], negative(c), *inputs[i + 1 :])
+                return like(eqn, prim, other)
     return None
 
 
@@ -95,7 +94,7 @@ def _mul(at: Rewriter, eqn: Equation) -> Found:
     return _signs(at, eqn)
 
 
-def _mul_number(at: Rewriter, eqn: Equation, x: Any, c: Literal) -> Found:
+def _mul_number(at: Rewriter, eqn: Equation, x: Atom, c: Literal) -> Found:
     kind, value = c.dtype.kind, c.value
     if value == 1 and kind != "c":
         return x
@@ -152,7 +151,7 @@ def _div(at: Rewriter, eqn: Equation) -> Found:
     return _signs(at, eqn)
 
 
-def _div_number(at: Rewriter, eqn: Equation, x: Any, c: Literal) -> Found:
+def _div_number(at: Rewriter, eqn: Equation, x: Atom, c: Literal) -> Found:
     if c.value == 1:
         return x
     if c.value == -1:
@@ -259,7 +258,7 @@ def _shift(at: Rewriter, eqn: Equation) -> Found:
     return x if type(y) is Literal and y.value == 0 else None
 
 
-RULES = {
+RULES: Rules = {
     ew.add: (_add,),
     ew.sub: (_sub,),
     ew.neg: (_neg,),

@@ -15,7 +15,7 @@ from ...core.structure import Literal
 from ...primitives import elementwise as ew
 from ...primitives.families import Elementwise
 from ...primitives.shape import broadcast_p, full_p
-from ..rewriting import Atom, Rewriter, Rule, avals_of, like
+from ..rewriting import Atom, Rewriter, Rules, avals_of, like
 
 
 def constant(at: Rewriter, atom: Any) -> Literal | None:
@@ -51,22 +51,26 @@ def fold(at: Rewriter, eqn: Equation) -> Equation | Atom | None:
     All are: so is the result, computed by the primitive itself. Some are: they become literals; where only they
     had the shape of the result, the operation is done in the shape of the others, and its result repeated.
     """
-    made, operands = at.made, None
+    operands: list[Atom] | None = None
+    variable = False
     for i, v in enumerate(eqn.inputs):
-        if type(v) is not Literal and v in made:
-            number = constant(at, v)
-            if number is not None:
-                operands = operands or list(eqn.inputs)
-                operands[i] = number
+        if type(v) is Literal:
+            continue
+        number = constant(at, v)
+        if number is None:
+            variable = True
+        else:
+            operands = operands or list(eqn.inputs)
+            operands[i] = number
+    if operands is None and variable:
+        return None
     inputs = eqn.inputs if operands is None else tuple(operands)
-    if all([type(v) is Literal for v in inputs]):
-        return everywhere(_value(eqn.primitive, inputs, eqn.params), eqn)
-    return None if operands is None else _with_literals(at, eqn, inputs)
+    return _with_literals(at, eqn, inputs) if variable else everywhere(_value(eqn, inputs), eqn)
 
 
-def _value(primitive: Primitive, numbers: Any, params: dict[str, Any]) -> Any:
+def _value(eqn: Equation, numbers: Any) -> Any:
     with quiet():
-        return np.asarray(primitive.impl(np, *[v.value for v in numbers], **params))[()]
+        return np.asarray(eqn.primitive.impl(np, *[v.value for v in numbers], **eqn.params))[()]
 
 
 def _with_literals(at: Rewriter, eqn: Equation, inputs: tuple[Atom, ...]) -> Equation | None:
@@ -100,7 +104,7 @@ def elementwise() -> tuple[Primitive, ...]:
     return (*own, ew.integer_pow, ew.select, ew.convert_p)
 
 
-def table(rules: dict[Primitive, tuple[Rule, ...]]) -> dict[Primitive, tuple[Rule, ...]]:
-    """The rules with `fold` before those of every elementwise primitive."""
-    both = {p: (fold, *rules.get(p, ())) for p in elementwise()}
-    return {**rules, **both}
+def table(*rules: Rules) -> Rules:
+    """All rules, with `fold` before those of every elementwise primitive."""
+    known = {p: tuple(r) for part in rules for p, r in part.items()}
+    return {**known, **{p: (fold, *known.get(p, ())) for p in elementwise()}}

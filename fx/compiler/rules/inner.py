@@ -18,7 +18,7 @@ from ...primitives.elementwise import bit_not, convert_p
 from ...primitives.loop import loop_p
 from ...primitives.loop_layout import Layout
 from ...primitives.shape import broadcast_p, full_p
-from ..rewriting import Atom, Rewriter, fits
+from ..rewriting import Atom, Rewriter, Rules, fits
 from .constants import constant
 
 Found = Equation | Atom | None
@@ -106,7 +106,7 @@ def _choice(at: Rewriter, eqn: Equation) -> Found:
 def _same_results(at: Rewriter, eqn: Equation) -> None:
     """Results that do not depend on the branch; nobody reads them here afterwards."""
     branches, operands = eqn.params["branches"], eqn.inputs[1:]
-    given = [b.once("given", lambda b=b: _given(b)) for b in branches]  # type: ignore[misc]
+    given = [b.once("given", lambda b=b: _given(b)) for b in branches]
     for n, out in enumerate(eqn.outputs):
         first = given[0][n]
         if first is None or any([g[n] != first for g in given]):
@@ -214,4 +214,4 @@ def _test_of_moving(cond: Program, still: Sequence[int], moving: Sequence[int]) 
     return _specialised(cond, ((KEEP, None),) * len(cond.inputs), order)
 
 
-RULES = {cond_p: (_cond,), loop_p: (_loop,)}
+RULES: Rules = {cond_p: (_cond,), loop_p: (_loop,)}

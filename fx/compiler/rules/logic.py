@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ...core.primitive import Primitive
 from ...core.program import Equation
 from ...core.structure import Literal
 from ...primitives import elementwise as ew
 from ...primitives.shape import iota_p
-from ..rewriting import Atom, Rewriter, like
+from ..rewriting import Atom, Rewriter, Rules, like
 from .constants import everywhere, repeated
 
 Found = Equation | Atom | None
@@ -19,8 +20,8 @@ Found = Equation | Atom | None
 # Comparisons
 
 _REFLEXIVE = frozenset([ew.eq, ew.le, ew.ge])
-_COMPLEMENT = {ew.eq: ew.ne, ew.ne: ew.eq}
-_COMPLEMENT_OF_ORDERED = {ew.lt: ew.ge, ew.ge: ew.lt, ew.le: ew.gt, ew.gt: ew.le}
+_COMPLEMENT: dict[Primitive, Primitive] = {ew.eq: ew.ne, ew.ne: ew.eq}
+_COMPLEMENT_OF_ORDERED: dict[Primitive, Primitive] = {ew.lt: ew.ge, ew.ge: ew.lt, ew.le: ew.gt, ew.gt: ew.le}
 
 
 def _compare(at: Rewriter, eqn: Equation) -> Found:
@@ -210,7 +211,7 @@ def _counts(iota: Equation, dtype: np.dtype[Any]) -> bool:
     return digits is not None and last <= 1 << digits[0]
 
 
-RULES = {
+RULES: Rules = {
     **dict.fromkeys((ew.eq, ew.ne, ew.lt, ew.le, ew.gt, ew.ge), (_compare,)),
     **dict.fromkeys((ew.isnan, ew.isinf), (_never,)),
     ew.isfinite: (_always,),

@@ -21,7 +21,7 @@ from ...primitives.reductions import (
     reduce_sum,
 )
 from ...primitives.shape import broadcast_p, reshape_p
-from ..rewriting import Atom, Rewriter, like
+from ..rewriting import Atom, Rewriter, Rules, like
 from .constants import constant, everywhere
 
 Found = Equation | Atom | None
@@ -141,7 +141,7 @@ def _arg(at: Rewriter, eqn: Equation) -> Found:
     return everywhere(0, eqn) if eqn.inputs[0].aval.shape[eqn.params["axis"]] == 1 else None
 
 
-RULES = {
+RULES: Rules = {
     **dict.fromkeys(
         (reduce_sum, reduce_prod, reduce_max, reduce_min, reduce_any, reduce_all),
         (_units, _of_constant, _of_repeated, _nested),

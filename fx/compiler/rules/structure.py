@@ -20,7 +20,7 @@ from ...primitives.shape import (
     slice_p,
     transpose_p,
 )
-from ..rewriting import Atom, Rewriter, like
+from ..rewriting import Atom, Rewriter, Rules, like
 from .constants import constant, everywhere, of_constant
 
 Found = Equation | Atom | None
@@ -185,7 +185,7 @@ def _iota(at: Rewriter, eqn: Equation) -> Found:
     return everywhere(0, eqn) if eqn.params["shape"][eqn.params["axis"]] == 1 else None
 
 
-RULES = {
+RULES: Rules = {
     iota_p: (_iota,),
     reshape_p: (of_constant, _reshape),
     transpose_p: (of_constant, _transpose),

@@ -1,13 +1,8 @@
-"""Convolutions whose window is large and whose results are few, above all the gradient with respect to the weights.
+"""Convolutions whose window is large and whose results are few, as dot products along the window.
 
-    result[o, c, q] = sum over n, k of w[o, n, k] * x[c, n, q, k]
-
-Vectors run along the window's taps k, contiguous in both operands; a tile of sums (features o by entries (c, q))
-stays in registers and is added up across its lanes at the end. The long sum over n and k is cut into a number of
-chunks that the shape alone decides; their partial results are added in the order of the chunks.
-
-Seen from the other side, x is what windows slide over with the roles of results and taps exchanged; `turned` says
-it so, and the copies of x are those of the forward direction.
+Vectors run along the window's taps, contiguous in both operands; a tile of sums (features by entries, which are
+channels and taps of the turned part) stays in registers and is added up across its lanes at the end. This is the
+form for few features, as in depthwise convolution; with many, `gradients` is quicker.
 """
 
 from __future__ import annotations
@@ -18,13 +13,13 @@ from typing import NamedTuple
 
 from ..engine import host
 from ..llvm import Function, Module, Value, const, i64, vector
-from ..operations.layout import vector_loop
 from ..operations.operation import Buffer
-from ..operations.tasks import parallel, parallel_ranges
+from ..operations.tasks import parallel
 from .boxes import ENTRY, Boxes, emit_pieces, grown
 from .forward import COPY_BYTES, emit_offsets, joined_pieces
-from .geometry import Axis, Part, Run
+from .geometry import Axis, Part
 from .numbers import Numbers
+from .partials import Moved, Partials
 from .planes import Copy, in_place, readable
 
 _TASKS = 16
@@ -32,21 +27,6 @@ _PIECES = 80
 _PARTIAL_BYTES = 16 << 20
 """Most memory of the partial results."""
 _TASK_PRODUCTS = 1 << 18
-
-
-def turned(part: Part) -> Part:
-    """Results and taps exchanged: the axes run over n and the window, channels are what were images.
-
-    In the new part `w` steps are those of the result, and `y` steps those of the operand w.
-    """
-    batch, *space = part.axes
-    c = part.channels
-    axes = [Axis(c.count, c.count, 1, 1, 1, 0, c.x, 0, c.w)]
-    axes += [Axis(a.size, a.window, a.count, a.dilation, a.stride, a.origin, a.x, a.y, a.w) for a in space]
-    g, o = part.groups, part.features
-    return Part(
-        Run(g.count, g.x, g.y, g.w), Run(o.count, 0, o.y, o.w), Run(batch.count, batch.x, batch.y), tuple(axes), part.y, part.w
-    )  # fmt: skip
 
 
 class Tile(NamedTuple):
@@ -63,7 +43,7 @@ class Tile(NamedTuple):
         return self.lanes // self.pieces
 
 
-class Gradient:
+class Dots:
     """Plan and emission of the results of one turned part."""
 
     def __init__(self, part: Part, x: Buffer, y: Buffer):
@@ -134,6 +114,13 @@ class Gradient:
         return useful * products / (max(products, loads) + 0.25 * min(products, loads))
 
     @property
+    def speed(self) -> float:
+        """Useful products a cycle, the ends of rows and the sums across lanes counted."""
+        width, piece = self.boxes.extents[-1], self.tile.piece
+        steps = self.boxes.pieces(piece) / self.tile.pieces
+        return self._speed(self.tile) * width / (-(-width // piece) * piece) * steps / (steps + 12)
+
+    @property
     def scratch(self) -> int:
         """Bytes for the offsets of the entries and the partial results, whatever the strides."""
         return self.table_bytes + self._most_chunks() * self.size * self.bytes
@@ -142,8 +129,12 @@ class Gradient:
         table, partial = scratch, f.gep("i8", scratch, i64(self.table_bytes))
         emit_offsets(f, table, self.block, self.places, self.bytes)
         count = self.part.groups.count * self.blocks * self.chunks
-        parallel(f, "conv_gradient", [x, y, table, partial], count, self._task)
-        self._add_chunks(f, partial, result)
+        parallel(f, "conv_dots", [x, y, table, partial], count, self._task)
+        p, o = self.part, self.part.features
+        axes = [Moved(p.groups.count, o.count * p.depth, p.groups.w), Moved(o.count, p.depth, o.w)]
+        Partials(self.numbers, self.chunks, self.size).emit(
+            f, partial, result, p.w, [*axes, *entry_axes(p, 1)]
+        )
 
     # One task: a chunk of the sum, for a block of channels of a group
 
@@ -220,7 +211,7 @@ class Gradient:
         partial: Value, is_first: Value,
     ) -> None:  # fmt: skip
         p, t = self.part, self.tile
-        kernel = gradient_kernel(f.module, self.numbers, t, self.plain)
+        kernel = dots_kernel(f.module, self.numbers, t, self.plain)
         entries = f.mul(channels, i64(p.taps))
         old = f.cast("zext", f.xor(is_first, Value("true", "i1")), "i64")
         with f.loop(i64(0), i64(p.features.count), t.features, trips=True) as features:
@@ -236,52 +227,15 @@ class Gradient:
                 args = [source, offsets, columns, y_row, i64(y_step), rows, self.pieces, count]
                 f.call(kernel, "void", [*args, place, i64(p.depth), old])
 
-    # The sum of the chunks
 
-    def _add_chunks(self, f: Function, partial: Value, result: Value) -> None:
-        """Partial results lie as (chunk, group, feature, channel, tap); the result has steps of its own."""
-        p = self.part
-
-        def work(g: Function, values: list[Value], start: Value, stop: Value) -> None:
-            partial, result = values
-            with g.loop(start, stop) as loop:
-                row = g.gep(self.numbers.scalar, partial, g.mul(loop.index, i64(p.depth)))
-                if self.chunks > 1:
-                    self._add_row(g, row)
-                group, o = g.udiv(loop.index, i64(p.features.count)), g.urem(loop.index, i64(p.features.count))
-                to = g.add(g.mul(group, i64(p.groups.w)), g.mul(o, i64(p.features.w)))
-                axes = [(p.channels.count, p.channels.w), *[(a.window, a.w) for a in p.axes if a.window > 1]]
-                self._spread(g, row, result, axes, i64(0), g.add(to, i64(p.w)))
-
-        rows, step = p.groups.count * p.features.count, max(1, (1 << 13) // p.depth)
-        parallel_ranges(f, "conv_chunks", [partial, result], rows, step, work)
-
-    def _add_row(self, f: Function, row: Value) -> None:
-        """The same row of all chunks, added to the first."""
-        scalar, depth = self.numbers.scalar, self.part.depth
-
-        def elements(at: Value, lanes: int) -> None:
-            kind = vector(scalar, lanes)
-            total = f.load(kind, f.gep(scalar, row, at))
-            for c in range(1, self.chunks):
-                total = f.fadd(total, f.load(kind, f.gep(scalar, row, f.add(at, i64(c * self.size)))))
-            f.store(total, f.gep(scalar, row, at))
-
-        vector_loop(f, i64(0), i64(depth), self.numbers.lanes, elements)
-
-    def _spread(
-        self, f: Function, row: Value, result: Value, axes: list[tuple[int, int]], at: Value, to: Value
-    ) -> None:
-        """Neighbours in the row to their places in the result."""
-        (count, step), *rest = axes
-        inner = math.prod(n for n, _ in rest)
-        with f.loop(i64(0), i64(count), trips=True) as loop:
-            here, there = f.add(at, f.mul(loop.index, i64(inner))), f.add(to, f.mul(loop.index, i64(step)))
-            if rest:
-                self._spread(f, row, result, rest, here, there)
-            else:
-                x = f.load(self.numbers.scalar, f.gep(self.numbers.scalar, row, here))
-                self.numbers.store(f, x, result, there)
+def entry_axes(part: Part, step: int) -> list[Moved]:
+    """The axes of the entries, channels and then taps, which lie `step` elements apart."""
+    axes = [(part.channels.count, part.channels.w), *[(a.window, a.w) for a in part.axes]]
+    found = []
+    for count, w in reversed(axes):
+        found.append(Moved(count, step, w))
+        step *= count
+    return found
 
 
 def _sizes() -> list[tuple[int, int]]:
@@ -299,13 +253,13 @@ def _sizes() -> list[tuple[int, int]]:
 _PARAMS = ["ptr", "ptr", "i64", "ptr", "i64", "i64", "ptr", "i64", "ptr", "i64", "i64"]
 
 
-def gradient_kernel(m: Module, numbers: Numbers, t: Tile, plain: bool) -> str:
+def dots_kernel(m: Module, numbers: Numbers, t: Tile, plain: bool) -> str:
     """kernel(x, offsets, entries, y, step, features, pieces, count, result, result step, old).
 
     The tile's sums over all pieces are added to the results, or set them where `old` is 0.
     """
     y = numbers.memory if plain else numbers.scalar
-    name = f"conv_gradient_{numbers.scalar}_{y}_{t.features}x{t.entries}_{t.pieces}{'m' if t.masked else ''}"
+    name = f"conv_dots_{numbers.scalar}_{y}_{t.features}x{t.entries}_{t.pieces}{'m' if t.masked else ''}"
     if name not in m.functions:
         _Kernel(m.function(name, "void", _PARAMS, attrs="nounwind"), numbers, t, plain).emit()
     return name

@@ -113,10 +113,10 @@ class Forward:
         p = self.part
         return self.table_bytes + p.groups.count * (p.features.count + _MOST_FEATURES - 1) * p.depth * self.bytes
 
-    def emit(self, f: Function, x: Value, w: Value, y: Value, w_numbers: Numbers, scratch: Value) -> None:
+    def emit(self, f: Function, x: Value, w: Value, y: Value, scratch: Value) -> None:
         table, panels = scratch, f.gep("i8", scratch, i64(self.table_bytes))
         self._fill_table(f, table)
-        self._pack(f, w, w_numbers, panels)
+        self._pack(f, w, panels)
         tasks = self.part.groups.count * self.boxes.count * self.shares
         parallel(f, "conv_forward", [x, table, panels, y], tasks, self._task)
 
@@ -124,7 +124,7 @@ class Forward:
         """Byte offsets in the order of the packed weights: channels, then taps."""
         emit_offsets(f, table, self.part.channels.count, self.places, self.bytes)
 
-    def _pack(self, f: Function, w: Value, numbers: Numbers, panels: Value) -> None:
+    def _pack(self, f: Function, w: Value, panels: Value) -> None:
         """Panels (group, tile of features, channel and tap, feature); features that are missing repeat the last."""
         p, rows = self.part, self.tile.features
         per = max(1, (1 << 14) // (p.depth * rows))
@@ -139,15 +139,15 @@ class Forward:
                     o = g.add(g.mul(tile, i64(rows)), row.index)
                     o = g.intrinsic("llvm.smin", o, i64(p.features.count - 1))
                     line = g.add(first, g.mul(o, i64(p.features.w)))
-                    self._pack_line(g, w, numbers, line, g.gep(numbers.scalar, panel, row.index))
+                    self._pack_line(g, w, line, g.gep(self.numbers.scalar, panel, row.index))
 
         parallel_ranges(f, "conv_pack", [w, panels], p.groups.count * self.tiles, per, work)
 
-    def _pack_line(self, f: Function, w: Value, numbers: Numbers, line: Value, place: Value) -> None:
+    def _pack_line(self, f: Function, w: Value, line: Value, place: Value) -> None:
         """The weights of one feature, channel after channel, at every `features`-th place of the panel."""
         axes = [(self.part.channels.count, self.part.channels.w)]
         axes += [(a.window, a.w) for a in self.part.axes if a.window > 1]
-        step = i64(self.tile.features)
+        step, numbers = i64(self.tile.features), self.numbers
 
         def along(rest: list[tuple[int, int]], at: Value, place: Value) -> Value:
             if not rest:

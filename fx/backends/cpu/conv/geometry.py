@@ -144,3 +144,19 @@ def merged(part: Part) -> Part:
         else:
             axes.append(inner)
     return part._replace(axes=tuple(axes))
+
+
+def turned(part: Part) -> Part:
+    """The same sums with results and taps exchanged, as the gradient with respect to w is of the convolution:
+
+        result[o, c, q] = sum over n, k of w[o, n, k] * x[c, n, q, k]
+
+    The axes of the new part run over n and k, its taps are the q, its channels what were images; `w` steps are those
+    of the result, `y` steps those of the operand w.
+    """
+    batch, *space = part.axes
+    c, g, o = part.channels, part.groups, part.features
+    axes = [Axis(c.count, c.count, 1, 1, 1, 0, c.x, 0, c.w)]
+    axes += [Axis(a.size, a.window, a.count, a.dilation, a.stride, a.origin, a.x, a.y, a.w) for a in space]
+    images = Run(batch.count, batch.x, batch.y)
+    return Part(Run(g.count, g.x, g.y, g.w), Run(o.count, 0, o.y, o.w), images, tuple(axes), part.y, part.w)

@@ -132,7 +132,9 @@ def _product(
     job, plan = records
     r0, r1, c0, c1 = within
     block, pack_a, pack_b = names
-    k, a_row, a_k, b_col, b_k, c_row, mc, kc, beta = PLAN.gets(f, plan, "k a_row a_k b_col b_k c_row mc kc beta")
+    k, a_row, a_k, b_col, b_k, c_row, mc, kc, beta = PLAN.gets(
+        f, plan, "k a_row a_k b_col b_k c_row mc kc beta"
+    )
     a, b, c = batch_pointers(f, job, plan, batch)
     first_col = JOB.get(f, job, "first_col")
     low, high = f.add(first_col, c0), f.add(first_col, c1)
@@ -148,7 +150,9 @@ def _product(
             row, end = down.index, least(f, r1, f.add(down.index, mc))
             a_block = _a_block(f, t, records, (a, a_row, a_k), (row, end, k0, k1), a_memory, pack_a)
             place = f.gep("i8", f.gep("i8", c, f.mul(row, c_row)), f.mul(low, i64(t.bytes)))
-            f.call(block, "void", [f.sub(end, row), width, depth, *a_block, *b_block, place, c_row, here_beta])
+            f.call(
+                block, "void", [f.sub(end, row), width, depth, *a_block, *b_block, place, c_row, here_beta]
+            )
             with f.when(f.icmp("eq", k1, k)):
                 finish(f, t, records, c, (row, end, low, high))
 
@@ -156,7 +160,9 @@ def _product(
 def finish(f: Function, t: Tile, records: tuple[Value, Value], c: Value, block: tuple[Value, ...]) -> None:
     """The caller's epilogue on a block of the product at `c`, in rows and columns of the whole result."""
     job, plan = records
-    epilogue, context, origin = (JOB.get(f, job, x, "ptr") for x in ("epilogue", "epilogue_context", "origin"))
+    epilogue, context, origin = (
+        JOB.get(f, job, x, "ptr") for x in ("epilogue", "epilogue_context", "origin")
+    )
     with f.when(f.icmp("ne", epilogue, NULL)):
         distance = f.sub(f.cast("ptrtoint", c, "i64"), f.cast("ptrtoint", origin, "i64"))
         width = PLAN.get(f, plan, "width")

@@ -30,7 +30,7 @@ def times_i(f: Function, x: Number) -> Number:
 def emit_copy(
     f: Function, source: Buffer, target: Buffer, axes: Sequence[Step], change: Change = lambda f, x: x
 ) -> None:
-    """target[...] = change(source[...]), converted where the types differ; the last axis is contiguous in the target."""
+    """target[...] = change(source[...]), converted where types differ; the target's last axis is contiguous."""
     *outer, last = _merged(axes) or [Step(1, 0, 1)]
     read, write = Kind(source.dtype), Kind(target.dtype)
     lanes = min(write.lanes, read.lanes, 1 << (last.size.bit_length() - 1))
@@ -43,7 +43,9 @@ def emit_copy(
             x, y = f.add(x, f.mul(i, i64(axis.source))), f.add(y, f.mul(i, i64(axis.target)))
 
         def move(i: Value, count: int) -> None:
-            number = read.load(f, source.pointer, f.add(x, f.mul(i, i64(last.source))), last.source, count, None)
+            number = read.load(
+                f, source.pointer, f.add(x, f.mul(i, i64(last.source))), last.source, count, None
+            )
             write.store(f, change(f, number), target.pointer, f.add(y, i), None)
 
         with f.loop(i64(0), i64(whole), lanes, trips=True) as loop:

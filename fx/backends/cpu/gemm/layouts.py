@@ -1,14 +1,14 @@
-"""Operands in another layout or type: copied first, where that makes matrix products of a contraction.
+"""Operands in another layout: copied first, where that makes matrix products of a contraction.
 
-Several axes that are summed over must be one stride apart in both operands; axes of the batch must not come last in
-the result; float16 and bfloat16 are multiplied as float32, complex numbers as their parts.
+Several axes that are summed over must be one stride apart in both operands, and axes of the batch must not come last
+in the result.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from ....primitives.contraction import parse
 from ..llvm import Function, Value, i64
 from ..operations.operation import Buffer, row_major
 from .axes import axes_of, extent
-from .copying import Change, Step, emit_copy, times_i
+from .copying import Change, Step, emit_copy
 from .library import library
 from .matrices import form_of
 
@@ -44,7 +44,8 @@ def fill(
 ) -> None:
     """target, with axes `order`, = change(source), with axes `letters`."""
     steps = [
-        Step(target.shape[at], source.strides[letters.index(i)], target.strides[at]) for at, i in enumerate(order)
+        Step(target.shape[at], source.strides[letters.index(i)], target.strides[at])
+        for at, i in enumerate(order)
     ]
     emit_copy(f, source, target, steps, change)
 
@@ -90,7 +91,8 @@ def arrangement(spec: str, left: Buffer, right: Buffer, out: Buffer) -> Arrangem
     if form_of(axes):
         return STAY
     m, n, k = extent(axes.rows), extent(axes.cols), extent(axes.inner)
-    if not axes.inner or m * n * k < 4 * (m * k + k * n + m * n):
+    scalar = not axes.out or axes.out[-1].size < 4
+    if not axes.inner or (m * n * k < 4 * (m * k + k * n + m * n) and not (scalar and k >= 256)):
         return None
     choices = []
     for inner_of in (0, 1):
@@ -99,58 +101,32 @@ def arrangement(spec: str, left: Buffer, right: Buffer, out: Buffer) -> Arrangem
     return min((x for x in choices if _fits(x, spec, (left, right, out), sizes)), key=lambda x: x.cost(sizes))
 
 
+@contextmanager
+def arranged(
+    f: Function, plan: Arrangement, spec: str, left: Buffer, right: Buffer, out: Buffer
+) -> Iterator[tuple[Buffer, Buffer, Buffer]]:
+    """The arrays as `plan` wants them; what is written to the last one ends up in `out`."""
+    sizes, (a, b, c) = sizes_of(spec, left, right), parse(spec)
+    with ExitStack() as stack:
+        arrays = [
+            x if order is None else stack.enter_context(temporary(f, order, sizes, x.dtype))
+            for x, order in zip((left, right, out), plan, strict=True)
+        ]
+        for x, letters, copy, order in zip((left, right), (a, b), arrays, plan, strict=False):
+            if order is not None:
+                fill(f, x, letters, copy, order)
+        yield arrays[0], arrays[1], arrays[2]
+        if plan.out is not None:
+            fill(f, arrays[2], plan.out, out, c)
+
+
 def _fits(x: Arrangement, spec: str, buffers: tuple[Buffer, ...], sizes: dict[str, int]) -> bool:
-    arrays = [b if letters is None else _like(b, letters, sizes) for b, letters in zip(buffers, x, strict=True)]
+    arrays = [
+        b if letters is None else _like(b, letters, sizes) for b, letters in zip(buffers, x, strict=True)
+    ]
     return form_of(axes_of(x.applied(spec), *arrays)) is not None
 
 
 def _like(buffer: Buffer, letters: str, sizes: dict[str, int]) -> Buffer:
     shape = tuple(sizes[i] for i in letters)
     return Buffer(buffer.pointer, shape, row_major(shape), buffer.dtype)
-
-
-class Parts(NamedTuple):
-    """A complex contraction as a real one: numbers are pairs, along one more axis."""
-
-    spec: str
-    left: Buffer
-    right: Buffer
-    out: Buffer
-
-
-@contextmanager
-def in_parts(f: Function, spec: str, left: Buffer, right: Buffer, out: Buffer) -> Iterator[Parts]:
-    """With `right` written as real 2 x 2 matrices: (x + iy)(u + iv) is the row (x, y) times ((u, v), (-v, u)).
-
-    The last axis of the result must not stand in `left` alone.
-    """
-    a, b, c = parse(spec)
-    _, order, _ = canonical(spec)
-    cols = sum(i not in a for i in order)
-    row, col = (i for i in _unused(spec, 2))
-    at = len(order) - cols
-    sizes = sizes_of(spec, left, right) | {row: 2}
-    wide = order[:at] + row + order[at:]
-    with temporary(f, wide, sizes, right.dtype) as matrices:
-        for i, change in enumerate((lambda f, x: x, times_i)):
-            step = matrices.strides[at] * right.dtype.itemsize * i
-            half = Buffer(
-                f.gep("i8", matrices.pointer, i64(step)), _without(matrices.shape, at), _without(matrices.strides, at),
-                right.dtype,
-            )  # fmt: skip
-            fill(f, right, b, half, order, change)
-        yield Parts(f"{a}{row},{wide}{col}->{c}{col}", _pairs(left), _pairs(matrices), _pairs(out))
-
-
-def _unused(spec: str, count: int) -> list[str]:
-    return list(itertools.islice((i for i in map(chr, range(65, 1000)) if i.isalpha() and i not in spec), count))
-
-
-def _without(items: tuple[int, ...], at: int) -> tuple[int, ...]:
-    return items[:at] + items[at + 1 :]
-
-
-def _pairs(x: Buffer) -> Buffer:
-    """A complex array as one of its real type with a last axis of two."""
-    real = np.dtype(x.dtype.type(0).real.dtype)
-    return Buffer(x.pointer, (*x.shape, 2), (*(2 * s for s in x.strides), 1), real)

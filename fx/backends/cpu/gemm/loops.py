@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import host
-from ..llvm import Function, Value, bits_of, const, const_vector, i64, is_float, vector
-from ..llvm import TYPES
+from ..llvm import TYPES, Function, Value, bits_of, const, const_vector, i64, is_float, vector
 from ..operations.operation import Buffer
 from .axes import Axes, Axis
 
@@ -59,7 +58,9 @@ class Kind:
             return f.fmul
         return f.and_ if self.name == "bool" else f.mul
 
-    def load(self, f: Function, base: Value, at: Value, stride: int, lanes: int, mask: Value | None) -> Number:
+    def load(
+        self, f: Function, base: Value, at: Value, stride: int, lanes: int, mask: Value | None
+    ) -> Number:
         """Elements at, at + stride, ... of the array at `base`."""
         if not self.complex:
             return (self._widen(f, _load(f, self.memory, f.gep(self.memory, base, at), stride, lanes, mask)),)
@@ -67,7 +68,9 @@ class Kind:
         p = f.gep(pair, base, at)
         if stride == 1 and lanes > 1 and mask is None:
             both = f.load(vector(self.memory, 2 * lanes), p)
-            return f.shuffle(both, None, range(0, 2 * lanes, 2)), f.shuffle(both, None, range(1, 2 * lanes, 2))
+            return f.shuffle(both, None, range(0, 2 * lanes, 2)), f.shuffle(
+                both, None, range(1, 2 * lanes, 2)
+            )
         imaginary = f.gep(self.memory, p, i64(1))
         return tuple(_load(f, self.memory, q, 2 * stride, lanes, mask) for q in (p, imaginary))
 

@@ -14,7 +14,7 @@ from .product import NO_HOOKS, Hooks, Product, emit_product
 
 NONE = Axis(1, 0, 0, 0)
 ENOUGH = 14
-"""Rows that fill a kernel; beyond them the last axis is as good as a longer one, and keeps blocks of the result whole."""
+"""Rows that fill a kernel; beyond them the last axis is as good as a longer one, and keeps blocks together."""
 
 
 class Form(NamedTuple):

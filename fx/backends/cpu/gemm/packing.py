@@ -64,7 +64,11 @@ def _copy_panel(m: Module, t: Tile, name: str, width: int) -> str:
             p, q = loop.carry
             for v in range(vectors):
                 at = f.gep("i8", p, i64(v * t.lanes * t.bytes))
-                x = f.masked_load(t.vector, at, masks[v], const(t.vector, 0)) if masked else f.load(t.vector, at)
+                x = (
+                    f.masked_load(t.vector, at, masks[v], const(t.vector, 0))
+                    if masked
+                    else f.load(t.vector, at)
+                )
                 f.store(x, f.gep("i8", q, i64(v * t.lanes * t.bytes)))
             loop.next(f.gep("i8", p, deep), f.gep("i8", q, i64(width * t.bytes)))
         return []
@@ -94,7 +98,9 @@ def _turn_panel(m: Module, t: Tile, name: str, width: int) -> str:
             stores = []
             for v in range(0, len(lines), t.lanes):
                 columns = turn(f, t, p, lines[v : v + t.lanes])
-                stores.append([(x, f.gep("i8", q, i64(v * t.bytes))) for x, q in zip(columns, rows, strict=False)])
+                stores.append(
+                    [(x, f.gep("i8", q, i64(v * t.bytes))) for x, q in zip(columns, rows, strict=False)]
+                )
                 if width % t.lanes == 0:
                     _store_all(f, stores.pop())
             for group in zip(*stores, strict=True):  # the last vector of a row reaches into the next row
@@ -103,7 +109,9 @@ def _turn_panel(m: Module, t: Tile, name: str, width: int) -> str:
         done, (p, q) = end, loop.results
     for s in range(16 // t.bytes - 1):
         with f.when(f.icmp("sgt", f.sub(k, done), i64(s))):
-            _gathered_step(f, t, f.gep("i8", p, i64(s * t.bytes)), lines, f.gep("i8", q, i64(s * width * t.bytes)))
+            _gathered_step(
+                f, t, f.gep("i8", p, i64(s * t.bytes)), lines, f.gep("i8", q, i64(s * width * t.bytes))
+            )
     f.ret()
     return name
 
@@ -141,16 +149,14 @@ def _pieces(f: Function, rows: list[Value], chunk: int) -> list[Value]:
         """Every other piece of x, then of y."""
         return f.shuffle(x, y, [at * chunk + i for at in range(first, 2 * n, 2) for i in range(chunk)])
 
-    even, odd = (
-        [pick(x, y, first) for x, y in zip(rows[::2], rows[1::2], strict=True)] for first in (0, 1)
-    )
+    even, odd = ([pick(x, y, first) for x, y in zip(rows[::2], rows[1::2], strict=True)] for first in (0, 1))
     if n == 2:
         return [*even, *odd]
     return [pick(*even, 0), pick(*odd, 0), pick(*even, 1), pick(*odd, 1)]
 
 
 def _transposed_pieces(f: Function, t: Tile, p: Value, lines: list[Value]) -> list[Value]:
-    """The same for the steps that 16 bytes of each line hold: lines are put together so that small transposes remain."""
+    """The same for the steps that 16 bytes of each line hold; lines are joined so that small transposes remain."""
     chunk = 16 // t.bytes
     pieces = [f.load(vector(t.scalar, chunk), f.gep("i8", p, line)) for line in lines]
     return _small(f, [_joined(f, pieces[r::chunk]) for r in range(chunk)])

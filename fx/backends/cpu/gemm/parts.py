@@ -13,7 +13,9 @@ from .tiles import Tile
 
 def sum_parts(m: Module, t: Tile, suffix: str) -> str:
     """`fx_sum_parts_<suffix>`."""
-    f = m.function(f"fx_sum_parts_{suffix}", "void", ["ptr", "i64", "i64", "ptr"], internal=False, attrs="nounwind")
+    f = m.function(
+        f"fx_sum_parts_{suffix}", "void", ["ptr", "i64", "i64", "ptr"], internal=False, attrs="nounwind"
+    )
     parts, count, n, c = f.args
     levels = f.intrinsic("llvm.cttz", count, immediate="i1 true")
     with f.loop(i64(0), f.sub(levels, i64(1))) as level:

@@ -203,7 +203,7 @@ def _pack_a(p: Product, t: Tile, hooks: Hooks) -> int:
 
 
 def _grid(p: Product, t: Tile, cols: int, private: bool) -> tuple[int, int, int]:
-    """Tasks along rows, columns and batch; along columns alone where every task packs the columns of B it needs."""
+    """Tasks along rows, columns and batch; no rows where every task packs the columns of B that it needs."""
     if p.flops < THREADED:
         return 1, 1, 1
     wanted = min(MOST_TASKS, p.flops // TASK)

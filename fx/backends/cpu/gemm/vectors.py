@@ -214,7 +214,9 @@ def _down(
         if ahead is not None:
             for place in places:
                 f.prefetch(f.gep("i8", place, ahead))
-        values = [f.load(t.vector, q) if mask is None else f.masked_load(t.vector, q, mask, zero) for q in places]
+        values = [
+            f.load(t.vector, q) if mask is None else f.masked_load(t.vector, q, mask, zero) for q in places
+        ]
         return [f.fma(x, y, s) for y, s in zip(values, sums, strict=True)]
 
     whole = f.and_(k, i64(-chains))
@@ -236,7 +238,9 @@ def _store_row(f: Function, t: Tile, sums: list[Value], c: Value, beta: Value, m
     zero = const(t.vector, 0)
 
     def old() -> list[Value]:
-        return [f.load(t.vector, p) if mask is None else f.masked_load(t.vector, p, mask, zero) for p in places]
+        return [
+            f.load(t.vector, p) if mask is None else f.masked_load(t.vector, p, mask, zero) for p in places
+        ]
 
     before = f.choose(f.icmp("ne", beta, i64(0)), old, lambda: [zero] * len(sums))
     for x, y, p in zip(sums, before, places, strict=True):

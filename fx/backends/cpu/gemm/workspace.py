@@ -68,7 +68,8 @@ def _give(m: Module) -> None:
     f.store(const("i1", 0), done)
     with f.loop(i64(0), i64(SLOTS), trips=True) as loop, f.when(f.not_(f.load("i1", done))):
         pair = f.emit(
-            f"cmpxchg ptr {_slot(f, loop.index).text}, ptr null, ptr {block.text} acq_rel monotonic", "{ ptr, i1 }"
+            f"cmpxchg ptr {_slot(f, loop.index).text}, ptr null, ptr {block.text} acq_rel monotonic",
+            "{ ptr, i1 }",
         )
         f.store(f.emit(f"extractvalue {{ ptr, i1 }} {pair.text}, 1", "i1"), done)
     with f.when(f.not_(f.load("i1", done))):

@@ -6,11 +6,11 @@ from ..llvm import Function, Value, const, i32, i64
 from .elements import Elements, Number, cell
 
 
-def product(f: Function, e: Elements, factors: Value, n: Value, odd: Value) -> Number:
+def product(f: Function, e: Elements, factors: Value, width: Value, n: Value, odd: Value) -> Number:
     """As a number near one and an exponent until the end, so that only the result may overflow."""
     with f.loop(i64(0), n, carry=[i64(0), *_start(f, e, odd)]) as loop:
         exponent, so_far = loop.carry[0], tuple(loop.carry[1:])
-        x, up = _near_one(f, e, e.load(f, factors, cell(f, loop.index, n, loop.index)))
+        x, up = _near_one(f, e, e.load(f, factors, cell(f, loop.index, width, loop.index)))
         so_far, again = _near_one(f, e, e.mul(f, so_far, x))
         loop.next(f.add(exponent, f.add(up, again)), *so_far)
     exponent = f.cast("trunc", loop.results[0], "i32")
@@ -18,11 +18,11 @@ def product(f: Function, e: Elements, factors: Value, n: Value, odd: Value) -> N
 
 
 def sign_and_logarithm(
-    f: Function, e: Elements, factors: Value, n: Value, odd: Value
+    f: Function, e: Elements, factors: Value, width: Value, n: Value, odd: Value
 ) -> tuple[Number, Value]:
     """The product on the unit circle, and the sum of logarithms, taken in double precision."""
     with f.loop(i64(0), n, carry=[const("double", 0.0), *_start(f, e, odd)]) as loop:
-        x = e.load(f, factors, cell(f, loop.index, n, loop.index))
+        x = e.load(f, factors, cell(f, loop.index, width, loop.index))
         unit, size = _polar(f, e, x)
         logarithm = f.call("log", "double", [f.cast("fpext", size, "double")])
         loop.next(f.fadd(loop.carry[0], logarithm), *e.mul(f, tuple(loop.carry[1:]), unit))

@@ -133,22 +133,44 @@ def substitute(m: Module, scalar: str) -> str:
     return name
 
 
-# Cholesky
+# Factorizations, in rows padded to whole blocks of columns
+
+
+def padded(scalar: str, n: int) -> int:
+    """The length of padded rows. Padding takes part in the arithmetic and is never looked at."""
+    width = VECTORS * lanes_of(scalar)
+    return -(-n // width) * width
+
+
+def _block_of(scalar: str, f: Function, column: Value) -> Value:
+    """The first column of the block that a column is in."""
+    return f.and_(column, i64(-VECTORS * lanes_of(scalar)))
+
+
+def _over_blocks(
+    f: Function, scalar: str, start: Value, stop: Value, work: Callable[[Columns, Value], None]
+) -> None:
+    with f.loop(start, stop, VECTORS * lanes_of(scalar)) as loop:
+        work(Columns(f, scalar), loop.index)
+
+
+At = Callable[[Value, Value], Value]
+"""The address of an element."""
 
 
 def cholesky(m: Module, scalar: str) -> str:
-    """i1 (ptr u, i64 n): the upper factor u^T u of the symmetric matrix whose upper triangle u holds.
+    """i1 (ptr u, i64 n, i64 width): the factor u^T u of the matrix whose upper triangle u holds; rows are padded.
 
-    Gives whether a pivot was zero or negative; NaN is none of them, as with LAPACK.
+    Gives whether a pivot was zero or negative; NaN is none of them, as with LAPACK. Garbage below the diagonal.
     """
     name = f"cholesky.{scalar}"
     if name in m.functions:
         return name
-    f = m.function(name, "i1", ["ptr", "i64"])
-    u, n = f.args
-    at = lambda i, j: f.gep(scalar, u, f.add(f.mul(i, n), j))
-    bad = f.alloca("i1", align=1)
-    f.store(Value("false", "i1"), bad, 1)
+    f = m.function(name, "i1", ["ptr", "i64", "i64"])
+    u, n, width = f.args
+    at: At = lambda i, j: f.gep(scalar, u, f.add(f.mul(i, width), j))
+    bad = f.alloca("i8", align=1)
+    f.store(const("i8", 0), bad)
 
     def rows(i: Value, count: int) -> None:
         here = [f.add(i, i64(r)) for r in range(count)]
@@ -160,76 +182,101 @@ def cholesky(m: Module, scalar: str) -> str:
             for h, line in zip(here, block, strict=True):
                 columns.store(line, at(h, first))
 
-        over_columns(f, scalar, i, n, subtract)
+        _over_blocks(f, scalar, _block_of(scalar, f, i), width, subtract)
         for r in range(count):
-            _finish_row(f, scalar, at, here, r, n, bad)
+            _finish_row(f, scalar, at, here[r:], width, bad)
 
     over_rows(f, n, rows)
-    f.ret(f.load("i1", bad, 1))
+    f.ret(f.cast("trunc", f.load("i8", bad), "i1"))
     return name
 
 
-def _finish_row(
-    f: Function, scalar: str, at: Callable[..., Value], here: list[Value], r: int, n: Value, bad: Value
-) -> None:
-    """Divide row r of a block by the root of its pivot, and subtract it from the rows of the block below."""
-    pivot = f.load(scalar, at(here[r], here[r]))
-    wrong = f.fcmp("ole", pivot, const(scalar, 0.0))
-    f.store(f.or_(f.load("i1", bad, 1), wrong), bad, 1)
+def _finish_row(f: Function, scalar: str, at: At, here: list[Value], width: Value, bad: Value) -> None:
+    """Divide the first row by the root of its pivot, and subtract what it gives from the rows after it."""
+    top, *below = here
+    pivot = f.load(scalar, at(top, top))
+    wrong = f.cast("zext", f.fcmp("ole", pivot, const(scalar, 0.0)), "i8")
+    f.store(f.or_(f.load("i8", bad), wrong), bad)
     root = f.sqrt(pivot)
-    below = here[r + 1 :]
-    factors = [f.fneg(f.fdiv(f.load(scalar, at(here[r], h)), root)) for h in below]
+    scale = f.fdiv(const(scalar, 1.0), root)
+    factors = [f.fneg(f.fmul(f.load(scalar, at(top, h)), scale)) for h in below]
 
     def divide(columns: Columns, first: Value) -> None:
-        line = [f.fdiv(x, columns.splat(root)) for x in columns.load(at(here[r], first))]
-        columns.store(line, at(here[r], first))
+        line = [f.fmul(x, columns.splat(scale)) for x in columns.load(at(top, first))]
+        columns.store(line, at(top, first))
         for h, factor in zip(below, factors, strict=True):
             other = columns.load(at(h, first))
-            columns.store(
-                [f.fma(columns.splat(factor), x, y) for x, y in zip(line, other, strict=True)], at(h, first)
-            )
+            new = [f.fma(columns.splat(factor), x, y) for x, y in zip(line, other, strict=True)]
+            columns.store(new, at(h, first))
 
-    over_columns(f, scalar, here[r], n, divide)
-    f.store(root, at(here[r], here[r]))
-
-
-# Gauss
+    _over_blocks(f, scalar, _block_of(scalar, f, top), width, divide)
+    f.store(root, at(top, top))
 
 
 def eliminate(m: Module, scalar: str) -> str:
-    """void (ptr a, i64 m, i64 n, ptr pivots): LU factors of a with partial pivoting, in place; pivots (i32) from 0.
+    """void (ptr a, i64 m, i64 n, i64 width, ptr pivots): LU factors with partial pivoting, in place, rows padded.
 
-    Products are rounded before they are subtracted: rows that are multiples of each other leave zero, not a rest.
+    A block of columns at a time; pivots (i32) count from 0. Inside the block products are rounded before they are
+    subtracted, so that rows that are multiples of each other leave zero, not a rest.
     """
     name = f"eliminate.{scalar}"
     if name in m.functions:
         return name
-    f = m.function(name, params=["ptr", "i64", "i64", "ptr"])
-    a, rows, n, pivots = f.args
-    at = lambda i, j: f.gep(scalar, a, f.add(f.mul(i, n), j))
-    with f.loop(i64(0), smaller(f, rows, n)) as loop:
-        j = loop.index
-        p = _largest(f, scalar, at, j, rows)
-        f.store(f.cast("trunc", p, "i32"), f.gep("i32", pivots, j))
-        with f.when(f.icmp("ne", p, j)):
-            over_columns(
-                f, scalar, i64(0), n, lambda columns, first: _swap(columns, at(j, first), at(p, first))
-            )
-        pivot = f.load(scalar, at(j, j))
-        with f.when(f.fcmp("une", pivot, const(scalar, 0.0))):
-            _subtract_row(f, scalar, at, j, rows, n, pivot)
+    f = m.function(name, params=["ptr", "i64", "i64", "i64", "ptr"])
+    a, rows, n, width, pivots = f.args
+    at: At = lambda i, j: f.gep(scalar, a, f.add(f.mul(i, width), j))
+    steps, block = smaller(f, rows, n), i64(VECTORS * lanes_of(scalar))
+    with f.loop(i64(0), steps, VECTORS * lanes_of(scalar)) as loop:
+        first, after = loop.index, f.add(loop.index, block)
+        stop = smaller(f, after, steps)
+        with f.loop(first, stop) as column:
+            _eliminate_column(f, scalar, at, column.index, first, rows, width, pivots)
+        with f.when(f.icmp("slt", after, width)):
+            _update_right(f, scalar, at, first, stop, after, rows, width)
     f.ret()
     return name
 
 
-def _largest(f: Function, scalar: str, at: Callable[..., Value], j: Value, rows: Value) -> Value:
-    """The row from j on with the largest element in column j; the first of equal ones."""
-    top = f.fabs(f.load(scalar, at(j, j)))
-    with f.loop(f.add(j, i64(1)), rows, carry=[top, j]) as loop:
-        size = f.fabs(f.load(scalar, at(loop.index, j)))
-        more = f.fcmp("ogt", size, loop.carry[0])
-        loop.next(f.select(more, size, loop.carry[0]), f.select(more, loop.index, loop.carry[1]))
+def _eliminate_column(
+    f: Function, scalar: str, at: At, j: Value, first: Value, rows: Value, width: Value, pivots: Value
+) -> None:
+    p = _largest(f, scalar, at, j, rows)
+    f.store(f.cast("trunc", p, "i32"), f.gep("i32", pivots, j))
+    with f.when(f.icmp("ne", p, j)):
+        _over_blocks(f, scalar, i64(0), width, lambda columns, c: _swap(columns, at(j, c), at(p, c)))
+    pivot = f.load(scalar, at(j, j))
+    with f.when(f.fcmp("une", pivot, const(scalar, 0.0))):
+        _subtract_row(f, scalar, at, j, first, rows, pivot)
+
+
+def _largest(f: Function, scalar: str, at: At, j: Value, rows: Value) -> Value:
+    """The row from j on with the largest element in column j, the first of equal ones.
+
+    ROWS searches side by side, since each waits for its last comparison.
+    """
+    sizes, places = [const(scalar, -1.0)] * ROWS, [j] * ROWS
+    whole = f.add(j, f.and_(f.sub(rows, j), i64(-ROWS)))
+    with f.loop(j, whole, ROWS, carry=[*sizes, *places]) as loop:
+        here = [f.add(loop.index, i64(r)) for r in range(ROWS)]
+        found = [_larger(f, scalar, at, j, here[r], loop.carry[r], loop.carry[ROWS + r]) for r in range(ROWS)]
+        loop.next(*[size for size, _ in found], *[place for _, place in found])
+    size, place = loop.results[0], loop.results[ROWS]
+    for r in range(1, ROWS):
+        other, there = loop.results[r], loop.results[ROWS + r]
+        equal = f.and_(f.fcmp("oeq", other, size), f.icmp("slt", there, place))
+        better = f.or_(f.fcmp("ogt", other, size), equal)
+        size, place = f.select(better, other, size), f.select(better, there, place)
+    with f.loop(whole, rows, carry=[size, place]) as loop:
+        loop.next(*_larger(f, scalar, at, j, loop.index, *loop.carry))
     return loop.results[1]
+
+
+def _larger(
+    f: Function, scalar: str, at: At, j: Value, i: Value, size: Value, place: Value
+) -> tuple[Value, Value]:
+    mine = f.fabs(f.load(scalar, at(i, j)))
+    more = f.fcmp("ogt", mine, size)
+    return f.select(more, mine, size), f.select(more, i, place)
 
 
 def _swap(columns: Columns, here: Value, there: Value) -> None:
@@ -239,19 +286,59 @@ def _swap(columns: Columns, here: Value, there: Value) -> None:
 
 
 def _subtract_row(
-    f: Function, scalar: str, at: Callable[..., Value], j: Value, rows: Value, n: Value, pivot: Value
+    f: Function, scalar: str, at: At, j: Value, first: Value, rows: Value, pivot: Value
 ) -> None:
-    """Rows below j minus the multiples of row j that clear column j; the multiples stay there."""
-    after = f.add(j, i64(1))
-    with f.loop(after, rows) as loop:
-        place = at(loop.index, j)
-        f.store(f.fdiv(f.load(scalar, place), pivot), place)
+    """In the block from column `first`: rows below j minus the multiples of row j that clear column j.
 
-    def update(columns: Columns, first: Value) -> None:
-        line = columns.load(at(j, first))
-        with f.loop(after, rows) as loop:
-            factor, place = columns.splat(f.load(scalar, at(loop.index, j))), at(loop.index, first)
-            other = columns.load(place)
-            columns.store([f.fsub(y, f.fmul(factor, x)) for x, y in zip(line, other, strict=True)], place)
+    The multiples stay in column j. They are products with the reciprocal, where that is a number.
+    """
+    columns = Columns(f, scalar)
+    numbers = [f.iota("i64", columns.lanes), const(f"<{columns.lanes} x i64>", columns.lanes)]
+    numbers[1] = f.add(numbers[0], numbers[1])
+    at_column = columns.splat(f.sub(j, first))
+    here = [f.icmp("eq", x, at_column) for x in numbers]
+    zero = const(columns.type, 0.0)
+    right = [
+        f.select(f.icmp("sgt", x, at_column), y, zero) for x, y in zip(numbers, columns.load(at(j, first)))
+    ]
+    reciprocal = f.fdiv(const(scalar, 1.0), pivot)
 
-    over_columns(f, scalar, after, n, update)
+    def every_row(divide: Callable[[Value], Value]) -> list[Value]:
+        with f.loop(f.add(j, i64(1)), rows) as loop:
+            factor = columns.splat(divide(f.load(scalar, at(loop.index, j))))
+            line = columns.load(at(loop.index, first))
+            line = [f.fsub(y, f.fmul(factor, x)) for x, y in zip(right, line, strict=True)]
+            line = [f.select(mask, factor, y) for mask, y in zip(here, line, strict=True)]
+            columns.store(line, at(loop.index, first))
+        return []
+
+    finite = f.fcmp("olt", f.fabs(reciprocal), const(scalar, float("inf")))
+    f.choose(
+        finite,
+        lambda: every_row(lambda x: f.fmul(x, reciprocal)),
+        lambda: every_row(lambda x: f.fdiv(x, pivot)),
+    )
+
+
+def _update_right(
+    f: Function, scalar: str, at: At, first: Value, stop: Value, after: Value, rows: Value, width: Value
+) -> None:
+    """The columns after a finished block: its rows by substitution, and the rows below minus products."""
+    count = f.sub(stop, first)
+    across, kernel = f.sub(width, after), substitute(f.module, scalar)
+    corner = at(first, first)
+    f.call(kernel, "void", [at(first, after), across, width, corner, width, i64(1), count, i64(1)])
+
+    def rest(i: Value, number: int) -> None:
+        here = [f.add(f.add(i, i64(r)), stop) for r in range(number)]
+
+        def subtract(columns: Columns, c: Value) -> None:
+            block = [columns.load(at(h, c)) for h in here]
+            factor = lambda r, q: f.load(scalar, at(here[r], f.add(first, q)))
+            block = minus_products(f, columns, block, count, factor, lambda q: at(f.add(first, q), c))
+            for h, line in zip(here, block, strict=True):
+                columns.store(line, at(h, c))
+
+        _over_blocks(f, scalar, after, width, subtract)
+
+    over_rows(f, f.sub(rows, stop), rest)

@@ -10,7 +10,7 @@ from .batch import Arguments, Item, Routine
 from .determinants import product, sign_and_logarithm
 from .elements import Elements, cell, clear, copy
 from .kernels import cholesky as cholesky_kernel, eliminate, substitute
-from .moves import clear_above, hermitian, map_elements, transposed
+from .moves import clear_above, copy_rows, hermitian, map_elements, transpose_rows
 
 
 def _cholesky(f: Function, e: Elements, r: Arguments) -> Item:
@@ -19,29 +19,26 @@ def _cholesky(f: Function, e: Elements, r: Arguments) -> Item:
     def item(i: Value) -> Value:
         """The kernel wants the upper triangle, the transposed lower one."""
         out = r.matrix("out", i, size)
-        hermitian(f, e, r.t, r.matrix("a", i, size), r.n, mean, adjoint=True)
-        bad = f.call(kernel, "i1", [r.t, r.n])
-        transposed(f, e, out, r.t, r.n, r.n)
+        hermitian(f, e, out, r.matrix("a", i, size), r.n, mean, adjoint=True)
+        copy_rows(f, e, r.t, r.width, out, r.n, r.n, r.n)
+        bad = f.call(kernel, "i1", [r.t, r.n, r.width])
+        transpose_rows(f, e, out, r.t, r.width, r.n)
         clear_above(f, e, out, r.n)
         return bad
 
     return item
 
 
-cholesky = Routine("small_cholesky", "a out", "t", "n mean", _cholesky)
+cholesky = Routine("small_cholesky", "a out", "t", "n mean width", _cholesky)
 
 
-def _forward(f: Function, e: Elements, x: Value, k: Value, a: Value, n: Value, unit: int) -> None:
-    """x = L^-1 x for the lower triangle of row-major a."""
-    f.call(substitute(f.module, e.scalar), "void", [x, k, k, a, n, i64(1), n, i64(unit)])
-
-
-def _backward(f: Function, e: Elements, x: Value, k: Value, a: Value, n: Value) -> None:
-    """x = U^-1 x for the upper triangle of row-major a: the same from the last corner."""
-    last = f.sub(n, i64(1))
-    row, corner = e.at(f, x, f.mul(last, k)), e.at(f, a, cell(f, last, n, last))
-    up, left = f.sub(i64(0), k), f.sub(i64(0), n)
-    f.call(substitute(f.module, e.scalar), "void", [row, k, up, corner, left, i64(-1), n, i64(0)])
+def _solve_factored(f: Function, e: Elements, r: Arguments, x: Value, k: Value) -> None:
+    """x = U^-1 L^-1 x for the factors in r.t: L from the first corner on, U from the last."""
+    kernel, last = substitute(f.module, e.scalar), f.sub(r.n, i64(1))
+    f.call(kernel, "void", [x, k, k, r.t, r.width, i64(1), r.n, i64(1)])
+    row, corner = e.at(f, x, f.mul(last, k)), e.at(f, r.t, cell(f, last, r.width, last))
+    up, left = f.sub(i64(0), k), f.sub(i64(0), r.width)
+    f.call(kernel, "void", [row, k, up, corner, left, i64(-1), r.n, i64(0)])
 
 
 def _triangular_solve(f: Function, e: Elements, r: Arguments) -> Item:
@@ -73,8 +70,9 @@ def _lu(f: Function, e: Elements, r: Arguments) -> Item:
 
     def item(i: Value) -> Value:
         packed, pivots = r.matrix("packed", i, size), f.gep("i32", r.pivots, f.mul(i, r.k))
-        copy(f, packed, r.matrix("a", i, size), f.mul(size, i64(e.bytes)))
-        f.call(eliminate(f.module, e.scalar), "void", [packed, r.m, r.n, pivots])
+        copy_rows(f, e, r.t, r.width, r.matrix("a", i, size), r.n, r.m, r.n)
+        f.call(eliminate(f.module, e.scalar), "void", [r.t, r.m, r.n, r.width, pivots])
+        copy_rows(f, e, packed, r.n, r.t, r.width, r.m, r.n)
         _order(f, f.gep("i32", r.order, f.mul(i, r.m)), r.m, pivots, r.k)
         return f.and_(refuse, _zero_pivot(f, e, packed, r.n, r.k))
 
@@ -100,14 +98,14 @@ def _zero_pivot(f: Function, e: Elements, packed: Value, width: Value, k: Value)
     return loop.results[0]
 
 
-lu = Routine("small_lu", "a packed pivots order", "", "m n k refuse", _lu)
+lu = Routine("small_lu", "a packed pivots order", "t", "m n k refuse width", _lu)
 
 
 def _factor(f: Function, e: Elements, r: Arguments, a: Value) -> Value:
     """LU factors of a in r.t, pivots in r.swaps; gives whether a is singular."""
-    copy(f, r.t, a, f.mul(f.mul(r.n, r.n), i64(e.bytes)))
-    f.call(eliminate(f.module, e.scalar), "void", [r.t, r.n, r.n, r.swaps])
-    return _zero_pivot(f, e, r.t, r.n, r.n)
+    copy_rows(f, e, r.t, r.width, a, r.n, r.n, r.n)
+    f.call(eliminate(f.module, e.scalar), "void", [r.t, r.n, r.n, r.width, r.swaps])
+    return _zero_pivot(f, e, r.t, r.width, r.n)
 
 
 def _solve(f: Function, e: Elements, r: Arguments) -> Item:
@@ -121,14 +119,13 @@ def _solve(f: Function, e: Elements, r: Arguments) -> Item:
         with f.loop(i64(0), r.n) as loop:
             row = f.cast("sext", f.load("i32", f.gep("i32", r.order, loop.index)), "i64")
             copy(f, e.at(f, out, f.mul(loop.index, r.k)), e.at(f, b, f.mul(row, r.k)), nbytes)
-        _forward(f, e, out, r.k, r.t, r.n, 1)
-        _backward(f, e, out, r.k, r.t, r.n)
+        _solve_factored(f, e, r, out, r.k)
         return singular
 
     return item
 
 
-solve = Routine("small_solve", "a b out", "t swaps order", "n k", _solve)
+solve = Routine("small_solve", "a b out", "t swaps order", "n k width", _solve)
 
 
 def _inv(f: Function, e: Elements, r: Arguments) -> Item:
@@ -143,8 +140,7 @@ def _inv(f: Function, e: Elements, r: Arguments) -> Item:
         with f.loop(i64(0), r.n) as loop:
             column = f.cast("sext", f.load("i32", f.gep("i32", r.order, loop.index)), "i64")
             e.store(f, e.number(1.0), out, cell(f, loop.index, r.n, column))
-        _forward(f, e, out, r.n, r.t, r.n, 1)
-        _backward(f, e, out, r.n, r.t, r.n)
+        _solve_factored(f, e, r, out, r.n)
         with f.when(f.and_(singular, fills)):
             map_elements(f, e, out, size, lambda x: e.number(float("nan")))
         return f.and_(singular, f.not_(fills))
@@ -152,7 +148,7 @@ def _inv(f: Function, e: Elements, r: Arguments) -> Item:
     return item
 
 
-inv = Routine("small_inv", "a out", "t swaps order", "n nan", _inv)
+inv = Routine("small_inv", "a out", "t swaps order", "n nan width", _inv)
 
 
 def _odd_swaps(f: Function, r: Arguments) -> Value:
@@ -168,13 +164,13 @@ def _det(f: Function, e: Elements, r: Arguments) -> Item:
 
     def item(i: Value) -> None:
         singular = _factor(f, e, r, r.matrix("a", i, size))
-        (x,) = product(f, e, r.t, r.n, _odd_swaps(f, r))
+        (x,) = product(f, e, r.t, r.width, r.n, _odd_swaps(f, r))
         e.store(f, (f.select(singular, const(e.scalar, 0.0), x),), r.det, i)
 
     return item
 
 
-det = Routine("small_det", "a det", "t swaps", "n", _det)
+det = Routine("small_det", "a det", "t swaps", "n width", _det)
 
 
 def _slogdet(f: Function, e: Elements, r: Arguments) -> Item:
@@ -182,11 +178,11 @@ def _slogdet(f: Function, e: Elements, r: Arguments) -> Item:
 
     def item(i: Value) -> None:
         singular = _factor(f, e, r, r.matrix("a", i, size))
-        sign, logarithm = sign_and_logarithm(f, e, r.t, r.n, _odd_swaps(f, r))
+        sign, logarithm = sign_and_logarithm(f, e, r.t, r.width, r.n, _odd_swaps(f, r))
         e.store(f, (f.select(singular, const(e.scalar, 0.0), sign[0]),), r.sign, i)
         e.store(f, (f.select(singular, const(e.scalar, float("-inf")), logarithm),), r.logarithm, i)
 
     return item
 
 
-slogdet = Routine("small_slogdet", "a sign logarithm", "t swaps", "n", _slogdet)
+slogdet = Routine("small_slogdet", "a sign logarithm", "t swaps", "n width", _slogdet)

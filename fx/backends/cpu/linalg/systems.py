@@ -177,7 +177,7 @@ def _det(f: Function, e: Elements, r: Arguments) -> Item:
 
     def item(i: Value) -> None:
         _factor(f, e, r, n, info, r.matrix("a", i, size))
-        parts = product(f, e, r.t, r.n, _odd_swaps(f, r))
+        parts = product(f, e, r.t, r.n, r.n, _odd_swaps(f, r))
         e.store(f, _unless(f, e, failed(f, info), parts, 0.0), r.det, i)
 
     return item
@@ -195,7 +195,7 @@ def _slogdet(f: Function, e: Elements, r: Arguments) -> Item:
 
     def item(i: Value) -> None:
         _factor(f, e, r, n, info, r.matrix("a", i, size))
-        sign, logarithm = sign_and_logarithm(f, e, r.t, r.n, _odd_swaps(f, r))
+        sign, logarithm = sign_and_logarithm(f, e, r.t, r.n, r.n, _odd_swaps(f, r))
         singular = failed(f, info)
         e.store(f, _unless(f, e, singular, sign, 0.0), r.sign, i)
         real.store(f, _unless(f, e, singular, (logarithm,), float("-inf")), r.logarithm, i)

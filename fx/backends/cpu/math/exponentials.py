@@ -25,7 +25,9 @@ def magic_bits(x: X) -> int:
 
 def ln2_parts(x: X) -> tuple[float, float]:
     """ln 2 rounded, and what is left of it."""
-    return pick(x, (0.693147182464599609375, -1.904654290582768e-09), (0.6931471805599453, 2.3190468138462996e-17))
+    return pick(
+        x, (0.693147182464599609375, -1.904654290582768e-09), (0.6931471805599453, 2.3190468138462996e-17)
+    )
 
 
 def bias(x: X) -> int:

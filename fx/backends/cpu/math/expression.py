@@ -181,8 +181,24 @@ def at_least(x: X, limit: Any) -> X:
     return select(x.of(limit) > x, x.of(limit), x)
 
 
-def horner(x: X, coefficients: Sequence[float | X]) -> X:
-    """The polynomial with these coefficients, constant first."""
+LONG = 8
+"""From this many coefficients on a polynomial is evaluated in two chains."""
+
+
+def horner(x: X, coefficients: Sequence[float]) -> X:
+    """The polynomial with these coefficients, constant first.
+
+    Long ones wait for their chain of multiply-adds: their upper coefficients are split into even and odd ones, two
+    chains in x**2; the two lowest, which decide the rounding, stay in Horner's order.
+    """
+    if len(coefficients) < LONG:
+        return _chain(x, coefficients)
+    square = x * x
+    even, odd = (_chain(square, coefficients[i::2]) for i in (2, 3))
+    return _chain(x, (*coefficients[:2], fma(odd, x, even)))
+
+
+def _chain(x: X, coefficients: Sequence[Any]) -> X:
     total: Any = x.of(coefficients[-1])
     for c in coefficients[-2::-1]:
         total = fma(total, x, c)

@@ -6,7 +6,19 @@ import math
 
 from .double_double import fast_two_sum, product, times
 from .exponentials import bias, digits, magic, power_of_two
-from .expression import X, at_least, at_most, copysign, fma, outlined, polynomial, roundeven, select, sqrt as root, trunc
+from .expression import (
+    X,
+    at_least,
+    at_most,
+    copysign,
+    fma,
+    outlined,
+    polynomial,
+    roundeven,
+    select,
+    sqrt as root,
+    trunc,
+)
 from .logarithms import split_float
 
 TWO_OVER_LN2 = (2.8853900817779268, 4.0710547481862066e-17)

@@ -1,19 +1,18 @@
-"""The native form of `contract`: matrix products where the strides make them, after copies where those pay, else loops."""
+"""The native form of `contract`: products of matrices, after copies where those pay, or plain loops."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any
-
-import numpy as np
 
 from ....core.avals import Aval
 from ....primitives.contraction import parse
 from ..gemm.axes import axes_of, extent
-from ..gemm.layouts import arrangement, fill, in_parts, sizes_of, temporary
+from ..gemm.conversions import in_parts, through_floats, way_through_floats
+from ..gemm.layouts import Arrangement, arranged, arrangement, canonical
 from ..gemm.loops import emit_loops
-from ..gemm.matrices import Form, emit_form, form_of, keeps_blocks
+from ..gemm.matrices import emit_form, form_of, keeps_blocks
 from ..gemm.product import NO_HOOKS, Hooks
 from ..llvm import NULL, Function, Value, const, i64
 from .operation import Buffer, Operation
@@ -25,7 +24,12 @@ class Contract(Operation):
     strided = True
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         emit_contract(f, *inputs, outputs[0], params["spec"])
 
@@ -63,14 +67,12 @@ def matrix_shape(spec: str, shape: Sequence[int]) -> tuple[int, int]:
     """The result as a matrix: its columns are the last axes, as far as they come from the same operands."""
     left, right, out = parse(spec)
     kinds = [(i in left, i in right) for i in out]
-    n = size = 1
-    for kind, d in zip(reversed(kinds), reversed(shape), strict=True):
-        size *= d
+    n = 1
     for kind, d in zip(reversed(kinds), reversed(shape), strict=True):
         if kind != kinds[-1]:
             break
         n *= d
-    return size // max(n, 1), n
+    return math.prod(shape) // max(n, 1), n
 
 
 def can_fuse(spec: str, avals: Sequence[Aval]) -> bool:
@@ -92,74 +94,66 @@ def _contracted(
     f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str, width: int, hooks: Hooks
 ) -> bool:
     """The contraction by whatever means fits; whether the epilogue was called for every block."""
+    axes = axes_of(spec, left, right, out)
+    work = extent(axes.out) * extent(axes.inner)
     if 0 in left.shape:
         _zeros(f, out)
-        return False
-    name = out.dtype.name
-    if name in ("float16", "bfloat16"):
-        _widened(f, left, right, out, spec)
-        return False
-    if out.dtype.kind == "c":
+    elif out.dtype.name in ("float32", "float64"):
+        return _real(f, left, right, out, spec, width, hooks)
+    elif not axes.inner or work < WORTH_COPIES:
+        emit_loops(f, left, right, out, axes)
+    elif out.dtype.kind == "c":
         _complex(f, left, right, out, spec)
-        return False
-    if name not in ("float32", "float64"):
-        emit_loops(f, left, right, out, axes_of(spec, left, right, out))
-        return False
-    return _real(f, left, right, out, spec, width, hooks)
+    elif way := way_through_floats(out.dtype, extent(axes.inner)):
+        with through_floats(f, way, spec, left, right, out) as (x, y, z):
+            _real(f, x, y, z, spec, 1, NO_HOOKS)
+    else:
+        _looped(f, left, right, out, spec)
+    return False
+
+
+WORTH_COPIES = 4096
+"""Products from which copies of the operands pay."""
 
 
 def _real(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str, width: int, hooks: Hooks) -> bool:
+    """float32 and float64: products of matrices, after copies where they are needed."""
     plan = arrangement(spec, left, right, out)
     if plan is None:
         emit_loops(f, left, right, out, axes_of(spec, left, right, out))
         return False
-    sizes, (a, b, c) = sizes_of(spec, left, right), parse(spec)
-    with ExitStack() as stack:
-        x, y, z = left, right, out
-        if plan.left is not None:
-            x = stack.enter_context(temporary(f, plan.left, sizes, left.dtype))
-            fill(f, left, a, x, plan.left)
-        if plan.right is not None:
-            y = stack.enter_context(temporary(f, plan.right, sizes, right.dtype))
-            fill(f, right, b, y, plan.right)
-        if plan.out is not None:
-            z = stack.enter_context(temporary(f, plan.out, sizes, out.dtype))
-        form = form_of(axes_of(plan.applied(spec), x, y, z))
+    with arranged(f, plan, spec, left, right, out) as arrays:
+        form = form_of(axes_of(plan.applied(spec), *arrays))
         assert form is not None
         blockwise = plan.out is None and keeps_blocks(form, width)
-        blockwise = emit_form(f, form, x, y, z, width, hooks if blockwise else NO_HOOKS) and blockwise
-        if plan.out is not None:
-            fill(f, z, plan.out, out, c)
-    return blockwise
-
-
-def _widened(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str) -> None:
-    """In float32, rounded once at the end."""
-    axes = axes_of(spec, left, right, out)
-    if not axes.inner or out.size < 64:
-        emit_loops(f, left, right, out, axes)
-        return
-    sizes, (a, b, c), single = sizes_of(spec, left, right), parse(spec), np.dtype(np.float32)
-    with ExitStack() as stack:
-        x, y, z = (stack.enter_context(temporary(f, letters, sizes, single)) for letters in (a, b, c))
-        fill(f, left, a, x, a)
-        fill(f, right, b, y, b)
-        _real(f, x, y, z, spec, 1, NO_HOOKS)
-        fill(f, z, c, out, c)
+        return emit_form(f, form, *arrays, width, hooks if blockwise else NO_HOOKS) and blockwise
 
 
 def _complex(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str) -> None:
     """As a real contraction, where that is worth a copy of one operand in real 2 x 2 matrices."""
     axes = axes_of(spec, left, right, out)
-    m, n, k = extent(axes.rows), extent(axes.cols), extent(axes.inner)
     a, b, c = parse(spec)
-    if not axes.inner or min(m, n) < 4 or m * n * k < 4096 or c[-1] in a and c[-1] in b:
+    if min(extent(axes.rows), extent(axes.cols)) < 4 or (c[-1] in a and c[-1] in b):
         emit_loops(f, left, right, out, axes)
         return
     if c[-1] in a:
         left, right, spec = right, left, f"{b},{a}->{c}"
     with in_parts(f, spec, left, right, out) as real:
         _real(f, real.left, real.right, real.out, real.spec, 1, NO_HOOKS)
+
+
+def _looped(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str) -> None:
+    """Loops, with the operand that has the last axis of the result copied so that this axis is contiguous."""
+    last = parse(spec)[2][-1:]
+    plan = Arrangement(
+        *(
+            order if last and last in letters and x.strides[letters.index(last)] not in (0, 1) else None
+            for letters, order, x in zip(parse(spec)[:2], canonical(spec), (left, right), strict=False)
+        ),
+        None,
+    )
+    with arranged(f, plan, spec, left, right, out) as arrays:
+        emit_loops(f, *arrays, axes_of(plan.applied(spec), *arrays))
 
 
 def _zeros(f: Function, out: Buffer) -> None:

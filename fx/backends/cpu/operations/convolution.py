@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ....core.avals import Aval
-from ..conv.geometry import Part, merged, parts
-from ..conv.gradients import Gradient, turned
+from ..conv.dots import Dots
+from ..conv.geometry import Part, merged, parts, turned
+from ..conv.gradients import Gradient
 from ..conv.loops import emit_loops
 from ..conv.forward import Forward
-from ..conv.numbers import Numbers
 from ....primitives.convolution import conv
 from ..llvm import NULL, TYPES, Function, Value
 from .operation import Buffer, Operation, row_major
@@ -44,11 +44,7 @@ class Convolution(Operation):
                 emit_loops(f, x, w, y, part)
 
     def _emit_part(self, f: Function, x: Buffer, w: Buffer, y: Buffer, part: Part, scratch: Value) -> None:
-        plan = planned(part, x, w, y)
-        if isinstance(plan, Gradient):
-            plan.emit(f, x.pointer, w.pointer, y.pointer, scratch)
-        else:
-            plan.emit(f, x.pointer, w.pointer, y.pointer, Numbers(w.dtype), scratch)
+        planned(part, x, w, y).emit(f, x.pointer, w.pointer, y.pointer, scratch)
 
     def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
         x, w = (Buffer(NULL, a.shape, row_major(a.shape), a.dtype) for a in avals)
@@ -61,10 +57,12 @@ class Convolution(Operation):
         return max([0, *[planned(p, x, w, y).scratch for p in parts(x, w, y, params)]])
 
 
-def planned(part: Part, x: Buffer, w: Buffer, y: Buffer) -> Forward | Gradient:
-    """Vectors along the taps where these are as many as the results of an image, or more."""
+def planned(part: Part, x: Buffer, w: Buffer, y: Buffer) -> Forward | Gradient | Dots:
+    """Sums over the taps where these are as many as the results of an image, or more."""
     if part.taps >= math.prod(a.count for a in part.axes[1:]):
-        return Gradient(merged(turned(part)), x, y)
+        back = merged(turned(part))
+        sums, dots = Gradient(back, x, y), Dots(back, x, y)
+        return sums if sums.speed >= dots.speed else dots
     return Forward(merged(part), x, y)
 
 

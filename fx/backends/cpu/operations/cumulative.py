@@ -16,7 +16,7 @@ from ....core import dtypes
 from ..engine import host
 from ..llvm import Function, Value, const, i64
 from . import numbers
-from .layout import pieces
+from .layout import either, pieces
 from .operation import Buffer, Operation
 from .tasks import GRAIN, parallel_ranges
 
@@ -105,7 +105,12 @@ class Cumulative(Operation):
         self.kind = kind
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (x,), (out,) = inputs, outputs
         if x.size == 0:
@@ -167,15 +172,15 @@ class Lines:
                 if not left:
                     self._run(g, values, begin, block)
                     return
-                g.choose(
-                    g.icmp("eq", column, i64(whole)),
-                    lambda: self._run(g, values, begin, tail) or [],
-                    lambda: self._run(g, values, begin, block) or [],
-                )
+                last = g.icmp("eq", column, i64(whole))
+                run_tail = lambda: self._run(g, values, begin, tail)
+                either(g, last, run_tail, lambda: self._run(g, values, begin, block))
 
         parallel_ranges(f, "cumulative", values, self.outer * blocks, max(1, GRAIN // (self.n * width)), run)
 
-    def _run(self, f: Function, values: list[Value], begin: Value, abreast: Sequence[tuple[int, int]]) -> None:
+    def _run(
+        self, f: Function, values: list[Value], begin: Value, abreast: Sequence[tuple[int, int]]
+    ) -> None:
         """From one end of the axis to the other, (offset, lanes) side by side."""
         x, out = [f.gep(self.kind.step, v, begin) for v in values]
         step = -self.inner if self.reverse else self.inner
@@ -189,7 +194,9 @@ class Lines:
             at = f.add(f.mul(loop.index, i64(step)), i64(first))
             places = [f.add(at, i64(offset)) for offset, _ in abreast]
             new = [load(place, lanes) for place, (_, lanes) in zip(places, abreast, strict=True)]
-            old = [tuple(loop.carry[k : k + self.kind.parts]) for k in range(0, len(loop.carry), self.kind.parts)]
+            old = [
+                tuple(loop.carry[k : k + self.kind.parts]) for k in range(0, len(loop.carry), self.kind.parts)
+            ]
             states = [self.kind.combine(f, a, b) for a, b in zip(old, new, strict=True)]
             for place, state in zip(places, states, strict=True):
                 store(place, state)

@@ -10,22 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from ....core.avals import Aval
 from ....primitives.gather_scatter import fill_for
-from ..llvm import TYPES, Function, Value, const, i64, vector
 from ..engine import host
-from .layout import nested, offsets, vector_loop
-from .moves import copy, fill, raw_const, raw_type
+from ..llvm import TYPES, Function, Value, const, i64, vector
+from .layout import either, nested, offsets, vector_loop
+from .moves import copy, fill, raw_const
+from .moving_windows import DynamicSlice, DynamicUpdateSlice
 from .operation import Buffer, Operation, row_major
 from .positions import Lookup, as_int64, each_line, index_pointers, line_start, lookup, position
 from .scattering import Scatter
-from .moving_windows import DynamicSlice, DynamicUpdateSlice
+
 
 class Gather(Operation):
     """out[p, b, line] = x[p, indices at b, line]."""
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (x, *indices), (out,) = inputs, outputs
         if out.size == 0:
@@ -36,10 +41,13 @@ class Gather(Operation):
         if x.size == 0:
             fill(f, out.pointer, nothing, out.size)
             return
-        walk = lookup(x.shape, [i.shape for i in indices], params["axes"], params["at"], params["mode"], pair=False)
+        walk = lookup(
+            x.shape, [i.shape for i in indices], params["axes"], params["at"], params["mode"], pair=False
+        )
         dtypes = [i.dtype for i in indices]
 
-        one_by_one = walk.line == 1 and walk.index_strides == [(1,)] and walk.mode != "wrap" and x.dtype.itemsize in (4, 8)
+        plain = walk.line == 1 and walk.index_strides == [(1,)]
+        one_by_one = plain and walk.mode != "wrap" and x.dtype.itemsize in (4, 8)
 
         def lines(g: Function, values: list[Value], p: Value, start: Value, stop: Value) -> None:
             source, to, *pointers = values
@@ -83,13 +91,16 @@ def _read_elements(
             x = x if inside is None else f.select(inside, x, nothing)
         else:
             mask = const(f"<{lanes} x i1>", True) if inside is None else inside
-            x = f.gather(kind, f.geps(nothing.type, source, f.mul(i, const(i.type, step))), mask, f.splat(nothing, lanes))
+            places = f.geps(nothing.type, source, f.mul(i, const(i.type, step)))
+            x = f.gather(kind, places, mask, f.splat(nothing, lanes))
         f.store(x, f.gep(nothing.type, to, place))
 
     vector_loop(f, start, stop, host().vector_bytes // 8, read)
 
 
-def _read_line(f: Function, walk: Lookup, to: Value, source: Value, valid: Value | None, nothing: Value) -> None:
+def _read_line(
+    f: Function, walk: Lookup, to: Value, source: Value, valid: Value | None, nothing: Value
+) -> None:
     """One line of x, or fill values where it lies outside."""
     if walk.line == 1:
         found = f.load(nothing.type, source)
@@ -97,11 +108,8 @@ def _read_line(f: Function, walk: Lookup, to: Value, source: Value, valid: Value
     elif valid is None:
         _copy_line(f, walk, to, source, nothing.type)
     else:
-        f.choose(
-            valid,
-            lambda: _copy_line(f, walk, to, source, nothing.type) or [],
-            lambda: fill(f, to, nothing, walk.line) or [],
-        )
+        copy_it = lambda: _copy_line(f, walk, to, source, nothing.type)
+        either(f, valid, copy_it, lambda: fill(f, to, nothing, walk.line))
 
 
 def _copy_line(f: Function, walk: Lookup, to: Value, source: Value, kind: str) -> None:

@@ -51,9 +51,7 @@ def nested(f: Function, sizes: Sequence[int], *strides: Sequence[int]) -> Iterat
         totals = [i64(0) for _ in strides]
         for axis, size in enumerate(sizes):
             loop = stack.enter_context(f.loop(i64(0), i64(size), trips=True))
-            totals = [
-                f.add(t, f.mul(loop.index, i64(s[axis]))) for t, s in zip(totals, strides, strict=True)
-            ]
+            totals = [f.add(t, f.mul(loop.index, i64(s[axis]))) for t, s in zip(totals, strides, strict=True)]
         yield totals
 
 
@@ -78,3 +76,18 @@ def vector_loop(
             body(loop.index, lanes)
     with f.loop(whole, stop) as loop:
         body(loop.index, 1)
+
+
+def either(
+    f: Function, mask: Value, yes: Callable[[], object], no: Callable[[], object] = lambda: None
+) -> None:
+    """One of two pieces of code runs."""
+
+    def without_values(write: Callable[[], object]) -> Callable[[], list[Value]]:
+        def run() -> list[Value]:
+            write()
+            return []
+
+        return run
+
+    f.choose(mask, without_values(yes), without_values(no))

@@ -18,8 +18,9 @@ from ....primitives.spectral import _NOT_FINITE, NOT_CONVERGED
 from .. import failures
 from ..linalg import small, spectral, systems
 from ..linalg.batch import Routine
+from ..linalg.kernels import padded
 from ..linalg.library import provide
-from ..llvm import Function, Value, i64
+from ..llvm import TYPES, Function, Value, i64
 from .operation import Buffer, Operation
 
 BLOCK = 64
@@ -112,6 +113,7 @@ class Factorization(Operation):
 
     def _split(self, avals: Sequence[Aval], params: dict[str, Any]) -> Split:
         s = self.sizes(avals, params)
+        s["width"] = padded(TYPES[dtypes.real_of(avals[0].dtype).name], avals[0].shape[-1])
         areas = self.all_areas(s, avals[0].dtype)
         ours = self.chosen(avals) is self.small
         return _split(avals[0], s, areas, self.cubes, ours)
@@ -147,7 +149,7 @@ class Cholesky(Factorization):
         return {"n": avals[0].shape[-1], "mean": params["part"] == "mean"}
 
     def areas(self, s: dict[str, int], dtype: np.dtype[Any]) -> dict[str, int]:
-        return {"t": _square(s, dtype)}
+        return {"t": _rows(s, dtype)}
 
     def failure(self, params: dict[str, Any]) -> Failure:
         advice = "Add a multiple of the identity, a + 1e-6 * eye(n), or use eigh for indefinite matrices."
@@ -179,6 +181,11 @@ def _square(s: dict[str, int], dtype: np.dtype[Any]) -> int:
     return s["n"] * s["n"] * dtype.itemsize
 
 
+def _rows(s: dict[str, int], dtype: np.dtype[Any]) -> int:
+    """Of padded rows."""
+    return s["n"] * s["width"] * dtype.itemsize
+
+
 class LU(Factorization):
     routine, small, largest = systems.lu, small.lu, 128
     cubes = 2 / 3
@@ -188,7 +195,7 @@ class LU(Factorization):
         return {"m": m, "n": n, "k": min(m, n), "refuse": params["singular"] == "raise"}
 
     def areas(self, s: dict[str, int], dtype: np.dtype[Any]) -> dict[str, int]:
-        return {"t": s["m"] * s["n"] * dtype.itemsize, "swaps": WIDE * s["k"]}
+        return {"t": s["m"] * s["width"] * dtype.itemsize, "swaps": WIDE * s["k"]}
 
     def failure(self, params: dict[str, Any]) -> Failure | None:
         raises = params["singular"] == "raise"
@@ -203,7 +210,7 @@ class Solve(Factorization):
         return {"n": avals[0].shape[-1], "k": avals[1].shape[-1]}
 
     def areas(self, s: dict[str, int], dtype: np.dtype[Any]) -> dict[str, int]:
-        return {"t": _square(s, dtype), "swaps": WIDE * s["n"], "order": 4 * s["n"]}
+        return {"t": _rows(s, dtype), "swaps": WIDE * s["n"], "order": 4 * s["n"]}
 
     def failure(self, params: dict[str, Any]) -> Failure:
         return Failure(f"solve: {SINGULAR}.", _SINGULAR_ADVICE)
@@ -219,7 +226,7 @@ class Inv(Factorization):
 
     def areas(self, s: dict[str, int], dtype: np.dtype[Any]) -> dict[str, int]:
         rows = {"swaps": WIDE * s["n"], "order": 4 * s["n"]}
-        return {"t": _square(s, dtype), **rows, "work": s["lwork"] * dtype.itemsize}
+        return {"t": _rows(s, dtype), **rows, "work": s["lwork"] * dtype.itemsize}
 
     def failure(self, params: dict[str, Any]) -> Failure | None:
         raises = params["singular"] == "raise"
@@ -234,7 +241,7 @@ class Det(Factorization):
         return {"n": avals[0].shape[-1]}
 
     def areas(self, s: dict[str, int], dtype: np.dtype[Any]) -> dict[str, int]:
-        return {"t": _square(s, dtype), "swaps": WIDE * s["n"]}
+        return {"t": _rows(s, dtype), "swaps": WIDE * s["n"]}
 
 
 class Slogdet(Det):

@@ -18,7 +18,12 @@ class DynamicSlice(Operation):
     """out = x[start : start + size] per axis, windows moved inside."""
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (x, *starts), (out,) = inputs, outputs
         if out.size:
@@ -30,13 +35,20 @@ class DynamicUpdateSlice(Operation):
     """out = x with the window at the starts replaced."""
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (x, update, *starts), (out,) = inputs, outputs
         copy_all(f, out.pointer, x.pointer, x.size * x.dtype.itemsize)
         if update.size:
             corner = _corner(f, out, starts, update.shape)
-            _copy_rows(f, corner, update.pointer, raw_type(x.dtype), update.shape, out.strides, update.strides)
+            _copy_rows(
+                f, corner, update.pointer, raw_type(x.dtype), update.shape, out.strides, update.strides
+            )
 
 
 def _corner(f: Function, x: Buffer, starts: Sequence[Buffer], sizes: Sequence[int]) -> Value:

@@ -18,7 +18,9 @@ def work_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return float32 if is_low_precision(dtype) else dtype
 
 
-def load(f: Function, dtype: np.dtype[Any], pointer: Value, lanes: int = 1, align: int | None = None) -> Value:
+def load(
+    f: Function, dtype: np.dtype[Any], pointer: Value, lanes: int = 1, align: int | None = None
+) -> Value:
     """Elements in the form that they are computed in."""
     if dtype.name == "bfloat16":
         bits = f.load(vector("i16", lanes), pointer, align)

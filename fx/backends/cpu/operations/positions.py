@@ -51,7 +51,12 @@ class Lookup(NamedTuple):
 
 
 def lookup(
-    x_shape: Sequence[int], index_shapes: Sequence[Sequence[int]], axes: Sequence[int], at: int, mode: str, pair: bool
+    x_shape: Sequence[int],
+    index_shapes: Sequence[Sequence[int]],
+    axes: Sequence[int],
+    at: int,
+    mode: str,
+    pair: bool,
 ) -> Lookup:
     """The walk of one equation; `pair` counts an element of x as two (the parts of a complex number)."""
     scale = 2 if pair else 1
@@ -59,9 +64,7 @@ def lookup(
     rest = [a for a in range(len(x_shape)) if a not in axes]
     common = np.broadcast_shapes(*map(tuple, index_shapes))
     common_sizes, index_strides = merged(common, *[broadcast_strides(s, common) for s in index_shapes])
-    outer_sizes, (outer_strides,) = merged(
-        [x_shape[a] for a in rest[:at]], [strides[a] for a in rest[:at]]
-    )
+    outer_sizes, (outer_strides,) = merged([x_shape[a] for a in rest[:at]], [strides[a] for a in rest[:at]])
     line_shape = [x_shape[a] for a in rest[at:]] + [2] * pair
     line_sizes, (line_strides, other) = merged(
         line_shape, [strides[a] for a in rest[at:]] + [1] * pair, row_major(line_shape)

@@ -23,7 +23,6 @@ from .moves import copy_long
 from .operation import Buffer, Operation
 from .tasks import GRAIN, least, parallel_ranges
 
-
 Made = Callable[[Function, np.dtype[Any], Value, Value], Value]
 """Numbers of a dtype from two words each."""
 
@@ -39,7 +38,12 @@ class Draws(Operation):
         self.made = made
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (out,) = outputs
         if out.size == 0:
@@ -124,7 +128,9 @@ def _draw_across(f: Function, write: Writer, pointers: Sequence[Value], keys: in
     step = -(-(GRAIN // 2) // write.lanes) * write.lanes
 
     def run(g: Function, values: list[Value], start: Value, stop: Value) -> None:
-        write.vectors(g, values[-1], start, stop, lambda index, place: _lanes(g, write, values, index, place, keys, n))
+        write.vectors(
+            g, values[-1], start, stop, lambda index, place: _lanes(g, write, values, index, place, keys, n)
+        )
 
     parallel_ranges(f, "draw", pointers, keys * n, step, run)
 
@@ -157,7 +163,9 @@ def _library(name: str, made: Made, dtype: np.dtype[Any] | None = None) -> Libra
 
     def write(m: Module) -> None:
         kind = dtype or (bfloat16() if name == "bfloat16" else np.dtype(name))
-        _write_draw(library.define(m, f"fx_draw_{name}"), made, kind, 8 if name == "children" else kind.itemsize)
+        _write_draw(
+            library.define(m, f"fx_draw_{name}"), made, kind, 8 if name == "children" else kind.itemsize
+        )
 
     library = Library({f"fx_draw_{name}": signature}, write)
     return library

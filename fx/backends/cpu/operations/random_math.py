@@ -130,7 +130,9 @@ def erf_inv(f: Function, x: Value) -> Value:
         return f.select(edge, f.fmul(x, const(x.type, math.inf)), f.fmul(value, x))
 
 
-def _tail(f: Function, w: Value, value: Value, lower: float, shift: float, coefficients: Sequence[float]) -> Value:
+def _tail(
+    f: Function, w: Value, value: Value, lower: float, shift: float, coefficients: Sequence[float]
+) -> Value:
     """The polynomial in sqrt(w) where w >= lower or is NaN; few vectors have such a lane."""
     beyond = f.fcmp("uge", w, const(w.type, lower))
 
@@ -172,7 +174,12 @@ class Map(Operation):
         self.formula = formula
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (x,), (out,) = inputs, outputs
         dtype = x.dtype
@@ -194,12 +201,19 @@ class Fused(Operation):
     """x * y + z over operands that broadcast: one rounding in float32 and float64, two in the low precisions."""
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (out,) = outputs
         if out.size == 0:
             return
-        sizes, (to, *strides) = merged(out.shape, out.strides, *[broadcast_strides(b.shape, out.shape) for b in inputs])
+        sizes, (to, *strides) = merged(
+            out.shape, out.strides, *[broadcast_strides(b.shape, out.shape) for b in inputs]
+        )
         if not sizes:
             sizes, to, strides = (1,), (1,), [(0,)] * 3
         rows = math.prod(sizes[:-1])

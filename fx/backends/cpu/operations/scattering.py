@@ -22,7 +22,7 @@ from .layout import nested, offsets, pieces, vector_loop
 from .moves import copy_all, raw_type
 from .operation import Buffer, Operation
 from .positions import Lookup, each_line, line_start, lookup
-from .tasks import GRAIN, parallel, parallel_ranges
+from .tasks import GRAIN, parallel_ranges
 
 _COLUMNS = 256
 """Elements of a line that make a task's own columns."""
@@ -35,7 +35,12 @@ class Scatter(Operation):
         return 4 * avals[0].size if _through_table(avals[0].dtype, params["op"]) else 0
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (x, updates, *indices), (out,) = inputs, outputs
         if x.size == 0:
@@ -50,7 +55,12 @@ class Scatter(Operation):
         else:
             copy_all(f, out.pointer, x.pointer, x.size * x.dtype.itemsize)
         walk = lookup(
-            x.shape, [i.shape for i in indices], params["axes"], params["at"], params["mode"], pair=update.pair
+            x.shape,
+            [i.shape for i in indices],
+            params["axes"],
+            params["at"],
+            params["mode"],
+            pair=update.pair,
         )
         _Scattering(walk, update, indices, params["unique"]).emit(f, table, updates.pointer)
         if update.table:
@@ -158,7 +168,10 @@ class _Scattering:
     def _lines(self, f: Function, values: list[Value], p: Value, start: Value, stop: Value) -> None:
         """Whole lines at index places [start, stop) of one outer place."""
         table, updates = self._at_outer(f, values, p)
-        with f.loop(start, stop, trips=True) as loop, self._line(f, values, table, updates, loop.index) as (to, source):
+        with (
+            f.loop(start, stop, trips=True) as loop,
+            self._line(f, values, table, updates, loop.index) as (to, source),
+        ):
             self._whole_line(f, to, source)
 
     def _column_range(self, f: Function, values: list[Value], first: Value, last: Value) -> None:
@@ -183,14 +196,19 @@ class _Scattering:
     def _whole_line(self, f: Function, to: Value, source: Value) -> None:
         walk, update = self.walk, self.update
         keep = len(walk.line_sizes) - (walk.run > 1)
-        with nested(f, walk.line_sizes[:keep], walk.line_strides[:keep], walk.other_strides[:keep]) as (there, here):
+        with nested(f, walk.line_sizes[:keep], walk.line_strides[:keep], walk.other_strides[:keep]) as (
+            there,
+            here,
+        ):
             to, source = f.gep(update.table_unit, to, there), f.gep(update.unit, source, here)
             parts = pieces(walk.run, update.lanes)
             if len(parts) > 8:
                 self._columns(f, to, source, i64(0), i64(walk.run))
                 return
             for start, lanes in parts:
-                update(f, f.gep(update.table_unit, to, i64(start)), f.gep(update.unit, source, i64(start)), lanes)
+                update(
+                    f, f.gep(update.table_unit, to, i64(start)), f.gep(update.unit, source, i64(start)), lanes
+                )
 
     def _columns(self, f: Function, to: Value, source: Value, first: Value, last: Value) -> None:
         update = self.update

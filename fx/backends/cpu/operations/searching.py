@@ -23,7 +23,12 @@ class Permute(Operation):
     """y[i] = x[perm[i]] along an axis; with `inverse`, y[perm[i]] = x[i]."""
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (x, perm), (out,) = inputs, outputs
         axis, kind, index = params["axis"], raw_type(x.dtype), TYPES[perm.dtype.name]
@@ -59,7 +64,12 @@ class SearchSorted(Operation):
     """The number of elements of a sorted line that are smaller (side="left") or not larger than v."""
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (a, v), (out,) = inputs, outputs
         if v.size == 0:

@@ -95,7 +95,10 @@ def _library(name: str) -> Library:
     """
     read = Signature("i64", ("ptr", "i64", "i64", "ptr"))
     if name in _COMPLEX_PARTS:
-        return Library({f"fx_key_{name}_{part}": read for part in _COMPLEX_PARTS[name]}, lambda m: _write_complex(m, name))
+        return Library(
+            {f"fx_key_{name}_{part}": read for part in _COMPLEX_PARTS[name]},
+            lambda m: _write_complex(m, name),
+        )
     functions = {
         f"fx_key_{name}_whole": read,
         f"fx_element_{name}": Signature("void", ("ptr", "i64", "ptr", "i64")),

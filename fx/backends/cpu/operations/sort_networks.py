@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from ..engine import host
 from ..llvm import Function, Module, Value, bits_of, const, const_vector, i64, lanes_of, vector
+from .layout import either
 
 _VECTORS = 32
 """Vectors of the longest line."""
@@ -140,7 +141,9 @@ def _write_long(f: Function, word: str) -> None:
     kind = vector(word, lanes)
     buffer = f.alloca(kind, _VECTORS)
     blocks = f.udiv(f.add(n, i64(_BLOCK * lanes - 1)), i64(_BLOCK * lanes))
-    blocks = f.shl(i64(1), f.sub(i64(64), f.intrinsic("llvm.ctlz", f.sub(blocks, i64(1)), immediate="i1 false")))
+    blocks = f.shl(
+        i64(1), f.sub(i64(64), f.intrinsic("llvm.ctlz", f.sub(blocks, i64(1)), immediate="i1 false"))
+    )
     with f.loop(i64(0), f.mul(blocks, i64(2)), trips=True) as loop:
         start = f.mul(loop.index, i64(4 * lanes))
         place = f.gep(word, buffer, start)
@@ -195,10 +198,10 @@ def _copy_back(f: Function, word: str, buffer: Value, words: Value, n: Value) ->
 def _write_small(f: Function, word: str) -> None:
     words, n = f.args
     lanes = lanes_for(word)
-    run = lambda vectors: f.call(f"network{vectors}", "void", [words, words, n]) and []
-    long = lambda: f.call("merged", "void", [words, n]) and []
-    larger = lambda: f.choose(f.icmp("sle", n, i64(4 * lanes)), lambda: run(4), long)
-    large = lambda: f.choose(f.icmp("sle", n, i64(2 * lanes)), lambda: run(2), larger)
+    run = lambda vectors: f.call(f"network{vectors}", "void", [words, words, n])
+    long = lambda: f.call("merged", "void", [words, n])
+    larger = lambda: either(f, f.icmp("sle", n, i64(4 * lanes)), lambda: run(4), long)
+    large = lambda: either(f, f.icmp("sle", n, i64(2 * lanes)), lambda: run(2), larger)
     with f.when(f.icmp("sgt", n, i64(1))):
-        f.choose(f.icmp("sle", n, i64(lanes)), lambda: run(1), large)
+        either(f, f.icmp("sle", n, i64(lanes)), lambda: run(1), large)
     f.ret()

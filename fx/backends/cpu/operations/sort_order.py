@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..llvm import NULL, TRUE, Function, Module, Value, const, i64, vector
-from .layout import vector_loop
+from .layout import either, vector_loop
 from .library import Library, Signature
 from .sort_networks import lanes_for
 from .sort_words import signatures, sort_name, write_sort
@@ -53,9 +53,8 @@ def _write(m: Module) -> None:
 
 def _numbered(f: Function, order: Value, write: Callable[[Callable[[Value], Value]], None]) -> None:
     """write(number): the number of the element at a place of `order`, which may be null."""
-    plain = lambda: write(lambda place: place) or []
-    listed = lambda: write(lambda place: _number(f, order, place)) or []
-    f.choose(f.icmp("eq", order, NULL), plain, listed)
+    listed = lambda: write(lambda place: _number(f, order, place))
+    either(f, f.icmp("eq", order, NULL), lambda: write(lambda place: place), listed)
 
 
 def _number(f: Function, order: Value, place: Value) -> Value:
@@ -77,11 +76,8 @@ def _write_records32(f: Function) -> None:
         f.store(_record(f, k, places), f.gep("i64", records, index))
 
     adjacent = f.and_(f.icmp("eq", order, NULL), f.icmp("eq", step, i64(1)))
-    f.choose(
-        adjacent,
-        lambda: vector_loop(f, start, stop, lanes, side_by_side) or [],
-        lambda: _numbered(f, order, fill) or [],
-    )
+    wide = lambda: vector_loop(f, start, stop, lanes, side_by_side)
+    either(f, adjacent, wide, lambda: _numbered(f, order, fill))
     f.ret()
 
 
@@ -195,13 +191,12 @@ def _write_order64(f: Function) -> None:
     repaired = lambda: [f.call("fx_repair", "i1", [i64(0), n, n, order, keys, records])]
     (good,) = f.choose(f.icmp("eq", cut, i64(0)), lambda: [TRUE], repaired)
 
-    def twice() -> list[Value]:
+    def twice() -> None:
         between, high = f.gep("i64", work, n), f.gep("i32", keys, i64(1))
         f.call("by_half", "void", [keys, i64(2), n, order, records, work, between])
         f.call("by_half", "void", [high, i64(2), n, between, records, work, result])
-        return []
 
-    f.choose(good, lambda: [f.call("fx_places", "void", [i64(0), n, order, records, result])] and [], twice)
+    either(f, good, lambda: f.call("fx_places", "void", [i64(0), n, order, records, result]), twice)
     f.ret()
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 from ..llvm import TRUE, Function, Module, Value, bits_of, const, i64
 from . import sort_order
+from .layout import either
 from .library import Library, Signature
 from .moves import copy_long
 from .sort_order import cut_of
@@ -82,7 +83,9 @@ class Line:
 
     # Keys and elements
 
-    def keys(self, f: Function, word: str, key: Value, size: Value, source: Value, step: Value, to: Value) -> Value:
+    def keys(
+        self, f: Function, word: str, key: Value, size: Value, source: Value, step: Value, to: Value
+    ) -> Value:
         """Keys of the line; what `key` returned of any piece."""
 
         def read(g: Function, values: list[Value], piece: Value, start: Value, stop: Value) -> None:
@@ -153,14 +156,13 @@ class Line:
         self.each(f, "records", [keys, least_key, cut, order, records], _fill64)
         self.sort(f, "i64", records, work, records=True)
 
-        def twice() -> list[Value]:
+        def twice() -> None:
             between, high = f.gep("i64", work, self.n), f.gep("i32", keys, i64(1))
             self.order32(f, keys, 2, order, records, work, between)
             self.order32(f, high, 2, between, records, work, to)
-            return []
 
         good = self._repaired(f, cut, order, keys, work)
-        f.choose(good, lambda: self._listed(f, order, work, to) or [], twice)
+        either(f, good, lambda: self._listed(f, order, work, to), twice)
 
     def order32(
         self, f: Function, keys: Value, step: int, order: Value, records: Value, work: Value, to: Value
@@ -271,21 +273,19 @@ def _write_order_line(f: Function, word: str) -> None:
     keys, records, work = _rooms(f, memory, n, "i64", (0, 1, 2))
     (room,) = _rooms(f, memory, n, "i32", (7,))
 
-    def short() -> list[Value]:
+    def short() -> None:
         f.call_pointer(key, "i64", [source, step, n, keys])
         f.call(f"fx_order_{word}", "void", [keys, n, order, records, work, result])
-        return []
 
-    def long() -> list[Value]:
+    def long() -> None:
         line = Line(f, n, room)
         line.keys(f, word, key, size, source, step, keys)
         if word == "i32":
             line.order32(f, keys, 1, order, records, work, result)
         else:
             line.order64(f, keys, order, records, work, result)
-        return []
 
-    f.choose(f.icmp("slt", n, i64(LONG)), short, long)
+    either(f, f.icmp("slt", n, i64(LONG)), short, long)
     f.ret()
 
 

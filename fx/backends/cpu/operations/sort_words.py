@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from ..engine import host
 from ..llvm import Function, Module, Value, bits_of, const, i64, lanes_of, like, scalar_of, vector
+from .layout import either
 from .library import Library, Signature
 from .moves import copy_long
 from .sort_networks import lanes_for, largest, most, network, write_networks
+
 
 def sort_name(word: str) -> str:
     return f"fx_sort_{word}"
@@ -44,7 +46,7 @@ def write_sort(m: Module, library: Library, word: str) -> None:
     words, work, n = f.args
     few = f.icmp("sle", n, i64(most(word)))
     many = _quick if has_compression() else _radix
-    f.choose(few, lambda: [f.call("small", "void", [words, n])] and [], lambda: many(f, word) or [])
+    either(f, few, lambda: f.call("small", "void", [words, n]), lambda: many(f, word))
     f.ret()
 
 
@@ -69,18 +71,17 @@ def _write_quick(f: Function, word: str, name: str) -> None:
     """quick(words, work, n, lowest, highest, depth): all words lie between lowest and highest."""
     words, work, n, lowest, highest, depth = f.args
 
-    def split() -> list[Value]:
+    def split() -> None:
         pivot = _pivot(f, word, words, n, lowest, highest, depth)
         left, middle, rest = _halves(f, word, words, work, n, pivot)
         deeper = f.sub(depth, i64(1))
         below = f.sub(pivot, const(word, 1))
         f.call(name, "void", [words, work, left, lowest, below, deeper])
         f.call(name, "void", [middle, work, rest, pivot, highest, deeper])
-        return []
 
     few = f.icmp("sle", n, i64(most(word)))
-    many = lambda: f.choose(f.icmp("eq", lowest, highest), lambda: [], split)
-    f.choose(few, lambda: f.call("small", "void", [words, n]) and [], many)
+    many = lambda: either(f, f.icmp("eq", lowest, highest), lambda: None, split)
+    either(f, few, lambda: f.call("small", "void", [words, n]), many)
     f.ret()
 
 
@@ -120,16 +121,15 @@ def _halves(
 def _write_split(f: Function, word: str) -> None:
     words, work, n, pivots, count, sizes = f.args
 
-    def halves() -> list[Value]:
+    def halves() -> None:
         half = f.lshr(count, i64(1))
         pivot = f.load(word, f.gep(word, pivots, f.sub(half, i64(1))))
         left, middle, rest = _halves(f, word, words, work, n, pivot)
         f.call(f.name, "void", [words, work, left, pivots, half, sizes])
         after = [f.gep(word, pivots, half), half, f.gep("i64", sizes, half)]
         f.call(f.name, "void", [middle, work, rest, *after])
-        return []
 
-    f.choose(f.icmp("eq", count, i64(1)), lambda: f.store(n, sizes) or [], halves)
+    either(f, f.icmp("eq", count, i64(1)), lambda: f.store(n, sizes), halves)
     f.ret()
 
 
@@ -239,4 +239,3 @@ def _radix_pass(
 def _digit(f: Function, key: Value, shift: Value) -> Value:
     byte = f.and_(f.lshr(key, shift), const(key.type, 255))
     return f.cast("zext", byte, "i64")
-

@@ -74,7 +74,12 @@ class Sort(Operation):
         return lines.tasks * lines.bytes
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         x = inputs[0]
         if x.size == 0:
@@ -117,7 +122,9 @@ def _sort_values(
 ) -> None:
     """One line by value; zeros get their signs back in the order in which they came."""
     n, step, word = i64(lines.n), i64(lines.step), f"i{8 * sort_keys.word_bytes(dtype)}"
-    key, element = [address_of(f, name) for name in (sort_keys.key_name(dtype, "whole"), f"fx_element_{dtype.name}")]
+    key, element = [
+        address_of(f, name) for name in (sort_keys.key_name(dtype, "whole"), f"fx_element_{dtype.name}")
+    ]
     size = i64(dtype.itemsize)
     signed = call(f, f"fx_sort_line_{word}", [key, element, size, source, step, n, to, memory])
     if is_floating(dtype):
