@@ -3,8 +3,8 @@
     python docs/vector_math_coefficients.py > fx/backends/cpu/math/coefficients.py
 
 Every polynomial is the weighted least-squares fit on Chebyshev nodes, which comes within a small factor of the minimax
-polynomial; the weight makes the error relative to the function that the polynomial is part of. The first coefficients are
-rounded to the format one after the other, and the rest is fitted again around each rounded one.
+polynomial; the weight makes the error relative to the function that the polynomial is part of. The first coefficients
+are rounded to the format one after the other, and the rest is fitted again around each rounded one.
 """
 
 from __future__ import annotations
@@ -65,11 +65,6 @@ def polynomial(fit: Fit, bits: int) -> tuple[list[float], float]:
 def rounded(c: mpf, bits: int) -> float:
     """The nearest number of the format; mpmath rounds to nearest when it makes a float."""
     return float(np.float32(float(c))) if bits == 32 else float(c)
-
-
-def series_safe(f: Callable[[mpf], mpf], at: mpf = mpf(0)) -> Callable[[mpf], mpf]:
-    """f with its removable singularity at `at` stepped over, by evaluating it a hair beside."""
-    return lambda t: f(t if t != at else at + mpf(10) ** -20)
 
 
 ROOT2 = mp.sqrt(2)
@@ -176,11 +171,10 @@ def erf_inv_by_root(middle: float) -> Callable[[mpf], mpf]:
 
 def roots() -> Iterator[tuple[str, int, Fit]]:
     for bits, degree in ((32, 4), (64, 6)):
-        third = -mpf(1) / 3
         yield (
             "CBRT",
             bits,
-            Fit(lambda f: (1 + f) ** third, 1 / ROOT2 - 1, ROOT2 - 1, degree, lambda f: mpf(1)),
+            Fit(lambda f: 1 / mp.cbrt(1 + f), 1 / ROOT2 - 1, ROOT2 - 1, degree, lambda f: mpf(1)),
         )
 
 

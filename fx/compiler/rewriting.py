@@ -11,6 +11,7 @@ get new results, and an output that must not be weak is converted.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -170,7 +171,7 @@ def _apply(at: Rewriter, eqn: Equation, rules: Rules) -> Equation | None:
                 break
         if found is None:
             return eqn
-        if type(found) is not Equation:
+        if not isinstance(found, Equation):
             at.replace(eqn.outputs[0], found)
             return None
         eqn = found
@@ -182,9 +183,9 @@ def inside(eqn: Equation, transform: Pass) -> Equation:
     params = None
     for name, value in eqn.params.items():
         if isinstance(value, Program):
-            new: Any = value.once(transform, lambda p=value: transform(p))  # type: ignore[misc]
+            new: Any = value.once(transform, functools.partial(transform, value))
         elif type(value) is tuple and value and isinstance(value[0], Program):
-            parts = [p.once(transform, lambda p=p: transform(p)) for p in value]  # type: ignore[misc]
+            parts = [p.once(transform, functools.partial(transform, p)) for p in value]
             new = value if all(map(_same, parts, value)) else tuple(parts)
         else:
             continue

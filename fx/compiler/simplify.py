@@ -11,7 +11,7 @@ import time
 from typing import NamedTuple
 
 from ..core.config import settings
-from ..core.program import Program, check
+from ..core.program import Program, check, uncollected
 from .passes.algebra import algebra
 from .passes.common_subexpressions import common_subexpressions
 from .passes.contraction_paths import contraction_paths
@@ -33,6 +33,10 @@ class Stage(NamedTuple):
 
 def simplify(program: Program) -> list[Stage]:
     """The stages from a Program as it was traced, the first, to the simplified one, the last."""
+    return uncollected(lambda: _simplify(program))
+
+
+def _simplify(program: Program) -> list[Stage]:
     stages = [Stage("traced", program, 0.0)]
     for step in (inline, dead_code, common_subexpressions):
         _run(step, stages)

@@ -7,6 +7,7 @@ Core knows no compiler by name: a backend's compiler is provided once, as the mo
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -27,6 +28,9 @@ class Executable(Protocol):
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Results for concrete buffers."""
 
+    def run_donated(self, buffers: Sequence[Any], donated: tuple[int, ...], sole: Sequence[bool]) -> list[Any]:
+        """The same; inputs `donated` are given up, and where `sole` nobody else holds their memory."""
+
 
 _modules: dict[str, str] = {}
 
@@ -46,14 +50,19 @@ def _compile(program: Program) -> Any:
     return importlib.import_module(_modules["cpu"]).compile_program(program)
 
 
-def run_compiled(program: Program, values: Sequence[Any]) -> list[Any]:
-    """Apply a Program to concrete values as compiled code, or as its plan where there is no compiler for them."""
+def run_compiled(program: Program, values: Sequence[Any], donated: tuple[int, ...] = ()) -> list[Any]:
+    """Apply a Program to concrete values as compiled code, or as its plan where there is no compiler for them.
+
+    donated: the inputs that the caller gives up; results may take their memory.
+    """
+    sole = [type(values[i]) is Array and sys.getrefcount(values[i].buffer) <= 2 for i in donated]
     buffers = [as_buffer(v) for v in values]
     if not compiles() or common_backend(buffers) is not HOST:
         return wrap(program, values, run_buffers(program, buffers))
     compiled = executable(program)
     with no_trace():
-        return wrap(program, values, compiled.run(buffers), compiled.shared)
+        results = compiled.run_donated(buffers, donated, sole) if donated else compiled.run(buffers)
+        return wrap(program, values, results, compiled.shared)
 
 
 def compiles() -> bool:

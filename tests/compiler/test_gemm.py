@@ -16,7 +16,7 @@ from fx.backends.cpu.gemm.blocking import PLAN
 from fx.backends.cpu.gemm.library import library
 from fx.backends.cpu.gemm.product import NO_HOOKS, Product, is_vector, parts_of, plan, vector_plan
 from fx.backends.cpu.gemm.tiles import tile
-from fx.backends.cpu.llvm import Module, i64
+from fx.backends.cpu.llvm import Module, Value, i64
 from fx.backends.cpu.operations.contract import Contract, can_fuse, emit_contract, matrix_shape
 from fx.backends.cpu.operations.operation import Buffer
 from fx.backends.cpu.threads import threads
@@ -112,19 +112,17 @@ def strided(rng: Any, shape: tuple[int, ...], dtype: str) -> Any:
     return x
 
 
-SPECS = (
-    "ij,jk->ik", "ij,kj->ik", "ji,jk->ik", "ji,kj->ik", "ij,jk->ki", "ji,kj->ki", "ij,j->i", "ji,j->i", "j,ij->i", "i,i->",
-    "i,j->ij", ",->", "i,->i", "bij,bjk->bik", "bij,bkj->bik", "bij,cjk->ibkc", "ij,ij->ij", "ij,ji->ij", "ijb,bj->bi",
-    "ijb,jbk->ikb", "abcd,cdef->aefb", "abcd,abcd->", "abc,cba->b", "ijkl,jml->kmi", "bthd,bshd->bhts", "bhts,bshd->bthd",
-    "iabj,abkj->iabk", "abcij,abcjk->abcik", "abcdij,dbajk->bidckaj",
-)  # fmt: skip
+SPECS = """ij,jk->ik ij,kj->ik ji,jk->ik ji,kj->ik ij,jk->ki ji,kj->ki ij,j->i ji,j->i j,ij->i i,i-> i,j->ij ,-> i,->i
+    bij,bjk->bik bij,bkj->bik bij,cjk->ibkc ij,ij->ij ij,ji->ij ij,ij->i ji,ji->i ij,ji-> ijb,bj->bi ijb,jbk->ikb
+    abcd,cdef->aefb abcd,abcd-> abc,cba->b ijkl,jml->kmi bthd,bshd->bhts bhts,bshd->bthd iabj,abkj->iabk
+    abcij,abcjk->abcik""".split()
 DTYPES = "float32 float64 float16 bfloat16 int8 int32 uint64 bool complex64 complex128".split()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_spec(dtype: str) -> None:
     rng = np.random.default_rng(1)
-    for spec in SPECS[:-1]:
+    for spec in SPECS:
         left, right, _ = parse(spec)
         size = {i: int(rng.integers(1, 9)) for i in left + right}
         for make in (array, strided):
@@ -137,7 +135,7 @@ def test_larger_shapes_in_every_layout(dtype: str) -> None:
     rng = np.random.default_rng(2)
     for spec in SPECS[:8]:
         left, right, _ = parse(spec)
-        for m, k, n in ((97, 33, 70), (300, 500, 131), (1, 700, 90), (64, 3000, 20)):
+        for m, k, n in ((97, 33, 70), (150, 400, 131), (1, 700, 90), (30, 2000, 20)):
             size = dict(i=m, j=k, k=n)
             for make in (array, strided):
                 x, y = (make(rng, tuple(size[i] for i in part), dtype) for part in (left, right))
@@ -171,7 +169,7 @@ def multiply(p: Product, a: Any, b: Any, c: Any) -> None:
 def test_every_edge(dtype: str, layout: str) -> None:
     """All m and n up to 40: every kernel, whole and ragged; c keeps what stands between its rows and around it."""
     rng = np.random.default_rng(4)
-    for k in (1, 2, 7, 33):
+    for k in (1, 18):
         whole_a, whole_b = array(rng, (40, 40), dtype), array(rng, (40, 40), dtype)
         for m in range(1, 41):
             for n in range(1, 41):
@@ -227,8 +225,9 @@ def test_nan_and_inf_go_where_they_must(spec: str, dtype: str) -> None:
 def test_same_bits_for_any_number_of_threads(dtype: str) -> None:
     rng = np.random.default_rng(8)
     shapes = (
-        ("ij,jk->ik", (700, 900), (900, 500)), ("ij,kj->ik", (64, 6000), (64, 6000)), ("ij,jk->ik", (1, 3000), (3000, 800)),
-        ("ij,kj->ik", (2, 40000), (3, 40000)), ("bij,bkj->bik", (60, 50, 40), (60, 50, 40)), ("i,i->", (800_001,), (800_001,)),
+        ("ij,jk->ik", (500, 700), (700, 400)), ("ij,kj->ik", (64, 6000), (64, 6000)),
+        ("ij,jk->ik", (1, 3000), (3000, 800)), ("ij,kj->ik", (2, 40000), (3, 40000)),
+        ("bij,bkj->bik", (60, 50, 40), (60, 50, 40)), ("i,i->", (800_001,), (800_001,)),
     )  # fmt: skip
     for spec, left, right in shapes:
         x, y = array(rng, left, dtype), array(rng, right, dtype)
@@ -253,8 +252,8 @@ def test_nothing_to_sum_over(dtype: str) -> None:
     assert contract("ij,jk->ik", np.ones((0, 3), dtype), np.ones((3, 4), dtype)).shape == (0, 4)
 
 
-def guarded(x: Any, *, at_start: bool) -> tuple[Any, Any]:
-    """A copy of x that ends (or starts) at a page which may not be touched, and what keeps it alive."""
+def guarded(x: Any, *, at_start: bool) -> Any:
+    """A copy of x that ends (or starts) at a page which may not be touched."""
     page = mmap.PAGESIZE
     inside = -(-x.nbytes // page) * page
     memory = mmap.mmap(-1, inside + 2 * page)
@@ -265,7 +264,7 @@ def guarded(x: Any, *, at_start: bool) -> tuple[Any, Any]:
     offset = page if at_start else page + inside - x.nbytes
     copy = np.frombuffer(memory, np.uint8, x.nbytes, offset).view(x.dtype).reshape(x.shape)
     copy[...] = x
-    return copy, memory
+    return copy
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "complex64", "bfloat16"])
@@ -285,7 +284,7 @@ def test_nothing_is_read_outside(dtype: str, at_start: bool) -> None:
     ]:
         size = dict(i=m, j=k, k=n)
         x, y = (array(rng, tuple(size[i] for i in part), dtype) for part in parse(spec)[:2])
-        (left, keep), (right, keep_too) = guarded(x, at_start=at_start), guarded(y, at_start=at_start)
+        left, right = guarded(x, at_start=at_start), guarded(y, at_start=at_start)
         check(contract(spec, left, right), spec, x, y)
 
 
@@ -379,9 +378,6 @@ def test_packing_by_the_caller() -> None:
     for m, n, k in ((30, 40, 20), (200, 150, 700)):
         a = np.subtract.outer(np.arange(m) % 7, np.arange(k) % 5).astype(float)
         b = np.multiply.outer(np.arange(k) % 3, np.arange(n) % 4).astype(float)
-        from fx.backends.cpu.gemm.product import Hooks
-        from fx.backends.cpu.llvm import Value
-
         some = Value("%there", "ptr")
         p = Product("float", m, n, k, 0, 0, 0, 0, n, n)
         record = np.array(PLAN.array(plan(p, Hooks(pack_a=some, pack_b=some))), np.int64)

@@ -1,4 +1,4 @@
-"""Vector math against mpmath (errors in ulp), NumPy and SciPy (every exponent; special values), and itself at other widths."""
+"""Vector math against mpmath (errors), NumPy and SciPy (every exponent, special values) and itself at other widths."""
 
 from functools import cache
 

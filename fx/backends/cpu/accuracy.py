@@ -234,10 +234,10 @@ def measure(name: str, dtype: Any, count: int, seed: int = 0) -> Worst:
 
 HEAD = """# Vector math: measured errors
 
-Made by `python -m fx.backends.cpu.accuracy --markdown docs/vector_math.md`: the largest error in units in the last place
-against mpmath, over random bit patterns of the whole domain (huge and subnormal numbers included), dense intervals and the
-neighbourhoods of special points. fmod, mod, floor_div and nextafter are exact. Polynomials come from
-`docs/vector_math_coefficients.py`.
+Made by `python -m fx.backends.cpu.accuracy --markdown docs/vector_math.md`: the largest error in units in the last
+place against mpmath, over random bit patterns of the whole domain (huge and subnormal numbers included), dense
+intervals and the neighbourhoods of special points. fmod, mod, floor_div and nextafter are exact. The polynomials come
+from `docs/vector_math_coefficients.py`.
 
 | function | float32 | at | float64 | at | bound | |
 |---|---|---|---|---|---|---|"""

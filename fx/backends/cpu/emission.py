@@ -19,6 +19,7 @@ from ...core.program import Program, Var
 from ...core.structure import Literal
 from .control import Branch, Inner, Repeat, control_for, is_native, outputs_of, schedule_of
 from .llvm import Function, Module, Value, i64
+from .loops import Plan
 from .nests import Kernel, emit_nest
 from .operations.operation import Buffer
 from .target import operation_for
@@ -45,6 +46,7 @@ class Emitted(NamedTuple):
     intervals: list[Interval]
     kernels: dict[int, list[Kernel]]
     """By position of the step."""
+    emission: Emission
 
 
 TIMES = "fx_times"
@@ -78,7 +80,7 @@ class Emission:
         parts = self.segments()
         exports = [p.name for p in parts if isinstance(p, Segment)]
         return Emitted(
-            str(self.module), exports, parts, self.registers, self.arena, self.intervals, self.kernels
+            str(self.module), exports, parts, self.registers, self.arena, self.intervals, self.kernels, self
         )
 
     def emit_kernels(self) -> None:
@@ -150,17 +152,60 @@ class Emission:
                 last[v] = n
                 if not self.native[n]:
                     crossing.add(v)
+        self.born, self.last = born, last
         self.intervals = []
+        inside: dict[Var, Interval] = {}
+        self.same: dict[Var, Var] = {}
         for v, n in born.items():
             if v in crossing:
                 self.registers.setdefault(v, len(self.registers))
-            else:
-                self.intervals.append(Interval(v, v.aval.nbytes, n, last[v]))
+                continue
+            x = Interval(v, v.aval.nbytes, n, last[v])
+            for u in self.reads(n) if self.steps[n].eqn is None else ():
+                key = self.same.get(u, u)
+                if key in inside and inside[key].last == n and self.in_place(n, u, v):
+                    self.same[v] = key
+                    x = inside[key]._replace(last=last[v])
+                    break
+            inside[self.same.get(v, v)] = x
+        self.intervals = list(inside.values())
         for n, step in enumerate(self.steps):
             size = self.scratch_of(n, step)
             if size:
                 self.intervals.append(Interval(("scratch", n), size, n, n))
         self.arena = plan(self.intervals)
+
+    def in_place(self, n: int, u: Var, v: Var) -> bool:
+        """Whether step n may write v where it reads u: every element is read just before it is written."""
+        step = self.steps[n]
+        if step.eqn is not None or len(step.nests) != 1 or u.aval.nbytes != v.aval.nbytes:
+            return False
+        plan = self.kernels[n][0].plan if self.kernels[n][0].bases[:1] else None
+        own = Plan(step.nest) if plan is None or plan.nest is not step.nest else plan
+        if u.aval.dtype.itemsize != v.aval.dtype.itemsize or len(own.order) > 1:
+            return False
+        targets = [o.access for o in own.outputs if o.access.base is v]
+        sources = [a for a in own.accesses.values() if a.base is u]
+        full = all(own.is_full(o.value) for o in own.outputs if o.access.base is v)
+        return len(targets) == 1 and full and all(a[1:] == targets[0][1:] for a in sources)
+
+    def reusable(self, donated: tuple[int, ...]) -> dict[int, int]:
+        """For inputs that the caller gives up: the register of a result that may take the memory of each."""
+        program, found = self.schedule.program, {}
+        results = [o.base for o in self.schedule.outputs if isinstance(o, View)]
+        returned = {o for o in self.schedule.outputs if isinstance(o, Var)}
+        for i in donated:
+            u = program.inputs[i]
+            for v in results:
+                r = self.registers[v]
+                if r in found or u in returned or (v.aval.shape, v.aval.dtype) != (u.aval.shape, u.aval.dtype):
+                    continue
+                n = self.born.get(v, -1)
+                read = self.last.get(u, -1)
+                if n >= 0 and self.native[n] and (read < n or (read == n and self.in_place(n, u, v))):
+                    found[r] = self.registers[u]
+                    break
+        return found
 
     def scratch_of(self, n: int, step: Step) -> int:
         if step.eqn is None:
@@ -212,7 +257,7 @@ class Emission:
         """The address of a stored array; read anew by every step, so that thousands need no registers."""
         if v in self.slots:
             return f.load("ptr", f.gep("ptr", self.table, i64(self.slots[v])), 8)
-        return f.gep("i8", f.args[1], i64(self.arena.offsets[v]))
+        return f.gep("i8", f.args[1], i64(self.arena.offsets[self.same.get(v, v)]))
 
     def timed(self, f: Function, n: int) -> None:
         """A step that counts its cycles."""

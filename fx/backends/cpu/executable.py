@@ -88,6 +88,7 @@ class Executable:
                 self.parts.append((call, [(r, _maker(slots[r])) for r in part.writes]))
             else:
                 self.parts.append((None, self._python_step(part)))
+        self.reuses: dict[tuple[int, ...], dict[int, int]] = {}
         self.results = [self._result(o) for o in self.schedule.outputs]
         self.shared = self._shared()
         self._choose_run(slots)
@@ -139,8 +140,23 @@ class Executable:
 
     # Running
 
+    def reuse(self, donated: tuple[int, ...]) -> dict[int, int]:
+        """Which register takes the memory of which donated input's."""
+        if donated not in self.reuses:
+            self.reuses[donated] = self.emitted.emission.reusable(donated)
+        return self.reuses[donated]
+
+    def run_donated(self, buffers: Sequence[Any], donated: tuple[int, ...], sole: Sequence[bool]) -> list[Any]:
+        """The same, with results in the memory of donated inputs that nobody else holds (`sole`)."""
+        given = dict(zip(donated, sole, strict=True))
+        places = {r: i for r, i in self.reuse(donated).items() if given[i] and _writable(buffers[i])}
+        return self._run(buffers, places)
+
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Results for input buffers on the host."""
+        return self._run(buffers, {})
+
+    def _run(self, buffers: Sequence[Any], places: dict[int, int]) -> list[Any]:
         registers = [*buffers, *self.consts, *self.blank]
         arena = self._take_arena() if self.arena else None
         try:
@@ -150,7 +166,7 @@ class Executable:
                         _run_python(work, registers)
                     continue
                 for r, make in work:
-                    registers[r] = make()
+                    registers[r] = registers[places[r]] if r in places else make()
                 self._native(call, registers, arena[1] if arena else 0)
         finally:
             if arena is not None:
@@ -215,6 +231,10 @@ def _maker(v: Var) -> Callable[[], Any]:
         return lambda: pool.HOST.empty(shape, dtype, None)
     empty = np.empty
     return lambda: empty(shape, dtype)
+
+
+def _writable(x: Any) -> bool:
+    return type(x) is np.ndarray and x.flags.carray and not isinstance(x.base, np.ndarray)
 
 
 def _ordered(x: Any) -> Any:

@@ -8,6 +8,7 @@ loses results that nobody reads in every branch, and operands that no branch rea
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,7 +74,7 @@ def _trim_loop(eqn: Equation, wanted: Sequence[bool]) -> Equation:
     cond = None
     if at.cond is not None:
         of_cond = (*tests[:n_tests], *carries)
-        cond = at.cond.once(("trimmed", of_cond), lambda c=at.cond: _cut(c, of_cond, (True,)))
+        cond = at.cond.once(("trimmed", of_cond), functools.partial(_cut, at.cond, of_cond, (True,)))
     cond_consts = pick(tests[:n_tests], at.cond_consts)
     operands = pick(ins, [*at.consts, *at.carry, *at.xs])
     sizes = (len(cond_consts), sum(ins[:nc]), sum(carries))
@@ -125,12 +126,12 @@ def _cut(program: Program, ins: Sequence[bool], keep: Sequence[bool]) -> Program
 def _trim_cond(eqn: Equation, wanted: tuple[bool, ...]) -> Equation:
     branches = eqn.params["branches"]
     if not all(wanted):
-        branches = tuple([b.once(("prune", wanted), lambda b=b: prune(b, wanted)) for b in branches])
+        branches = tuple([b.once(("prune", wanted), functools.partial(prune, b, wanted)) for b in branches])
     used = tuple(map(any, zip(*[used_inputs(b) for b in branches], strict=True)))
     if all(wanted) and all(used):
         return eqn
     full = (True,) * sum(wanted)
-    branches = tuple([b.once(("trimmed", used), lambda b=b: _cut(b, used, full)) for b in branches])
+    branches = tuple([b.once(("trimmed", used), functools.partial(_cut, b, used, full)) for b in branches])
     operands = (eqn.inputs[0], *pick(used, eqn.inputs[1:]))
     return Equation(
         eqn.primitive, operands, {"branches": branches}, tuple(pick(wanted, eqn.outputs)), eqn.source

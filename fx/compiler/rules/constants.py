@@ -15,7 +15,7 @@ from ...core.structure import Literal
 from ...primitives import elementwise as ew
 from ...primitives.families import Elementwise
 from ...primitives.shape import broadcast_p, full_p
-from ..rewriting import Atom, Rewriter, Rules, avals_of, like
+from ..rewriting import Atom, Rewriter, Rules, avals_of, like, literal
 
 
 def constant(at: Rewriter, atom: Any) -> Literal | None:
@@ -34,15 +34,21 @@ def constant(at: Rewriter, atom: Any) -> Literal | None:
 
 
 def everywhere(value: Any, eqn: Equation) -> Equation | Atom | None:
-    """The result of an equation as one number everywhere: a literal, or `full`."""
+    """The result of an equation as one number everywhere."""
     aval = eqn.outputs[0].aval
-    value = aval.dtype.type(value)
-    if not aval.shape:
-        return Literal(value, aval)
-    if aval.weak:
-        weak = Literal(value, Aval((), aval.dtype, True))
-        return like(eqn, broadcast_p, (weak,), {"shape": aval.shape, "axes": ()})
-    return like(eqn, full_p, (), {"value": value, "shape": aval.shape, "dtype": aval.dtype})
+    return like(eqn, *filled(value, aval)) if aval.shape else literal(value, aval)
+
+
+def filled(value: Any, aval: Aval) -> tuple[Primitive, tuple[Atom, ...], dict[str, Any]]:
+    """Primitive, operands and params of an array of one number: `full`, or a literal broadcast.
+
+    Params are compared by value, literals by their bits: so -0.0 and NaN must be literals.
+    """
+    number = literal(value, aval.update(shape=()))
+    value = number.value
+    if aval.weak or value != value or (value == 0 and any(np.asarray(value).tobytes())):
+        return broadcast_p, (number,), {"shape": aval.shape, "axes": ()}
+    return full_p, (), {"value": value, "shape": aval.shape, "dtype": aval.dtype}
 
 
 def fold(at: Rewriter, eqn: Equation) -> Equation | Atom | None:
@@ -92,9 +98,9 @@ def repeated(eqn: Equation, x: Atom) -> Equation | None:
 def of_constant(at: Rewriter, eqn: Equation) -> Equation | Atom | None:
     """A rearrangement of one number everywhere is that number everywhere."""
     number = constant(at, eqn.inputs[0])
-    if number is None or (eqn.primitive is broadcast_p and type(eqn.inputs[0]) is Literal):
-        return None
-    return everywhere(number.value, eqn)
+    found = None if number is None else everywhere(number.value, eqn)
+    as_before = isinstance(found, Equation) and found.primitive is eqn.primitive is broadcast_p
+    return None if as_before and type(eqn.inputs[0]) is Literal else found
 
 
 @functools.cache

@@ -8,6 +8,7 @@ all hand on the same operand, or give the same literal, has that result outside.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from ...primitives.loop import loop_p
 from ...primitives.loop_layout import Layout
 from ...primitives.shape import broadcast_p, full_p
 from ..rewriting import Atom, Rewriter, Rules, fits
-from .constants import constant
+from .constants import constant, filled
 
 Found = Equation | Atom | None
 KEEP, NUMBER, SAME = "keep", "number", "same"
@@ -66,10 +67,7 @@ def _specialise(program: Program, fates: tuple[Fate, ...], order: Sequence[int])
 def _number(at: Rewriter, v: Any, number: Literal) -> Atom:
     if not v.aval.shape:
         return Literal(number.value, v.aval)
-    if v.aval.weak:
-        weak = Literal(number.value, v.aval.update(shape=()))
-        return at.emit(broadcast_p, (weak,), {"shape": v.aval.shape, "axes": ()})
-    return at.emit(full_p, (), {"value": number.value, "shape": v.aval.shape, "dtype": v.aval.dtype})
+    return at.emit(*filled(number.value, v.aval))
 
 
 # Conditionals
@@ -106,7 +104,7 @@ def _choice(at: Rewriter, eqn: Equation) -> Found:
 def _same_results(at: Rewriter, eqn: Equation) -> None:
     """Results that do not depend on the branch; nobody reads them here afterwards."""
     branches, operands = eqn.params["branches"], eqn.inputs[1:]
-    given = [b.once("given", lambda b=b: _given(b)) for b in branches]
+    given = [b.once("given", functools.partial(_given, b)) for b in branches]
     for n, out in enumerate(eqn.outputs):
         first = given[0][n]
         if first is None or any([g[n] != first for g in given]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...core.avals import DYNAMIC
@@ -157,17 +155,13 @@ def _pad(at: Rewriter, eqn: Equation) -> Found:
         if all([a <= b for a, b in zip(start, stop, strict=True)]):
             return like(eqn, slice_p, (x,), {"start": start, "stop": stop, "step": (1,) * len(shape)})
     number, around = constant(at, x), constant(at, value)
-    same = number is not None and around is not None and _bits(number) == _bits(around)
-    return like(eqn, full_p, (), _full(eqn, number)) if same else None
+    if number is None or around is None or _bits(number) != _bits(around):
+        return None
+    return everywhere(number.value, eqn)
 
 
 def _bits(number: Literal) -> bytes:
     return np.asarray(number.value).tobytes()
-
-
-def _full(eqn: Equation, number: Any) -> dict[str, Any]:
-    aval = eqn.outputs[0].aval
-    return {"value": number.value, "shape": aval.shape, "dtype": aval.dtype}
 
 
 def _concatenate(at: Rewriter, eqn: Equation) -> Found:
@@ -177,7 +171,7 @@ def _concatenate(at: Rewriter, eqn: Equation) -> Found:
         return parts[0] if parts[0].aval is eqn.outputs[0].aval else None
     numbers = [constant(at, x) for x in parts]
     if numbers[0] is not None and len({None if n is None else _bits(n) for n in numbers}) == 1:
-        return like(eqn, full_p, (), _full(eqn, numbers[0]))
+        return everywhere(numbers[0].value, eqn)
     return like(eqn, concatenate_p, parts, eqn.params) if len(parts) < len(eqn.inputs) else None
 
 

@@ -43,6 +43,8 @@ class Entry(NamedTuple):
     program: Program
     consts: list[Any]
     out_tree: Any
+    donated: tuple[int, ...]
+    """Inputs of the Program that the caller gives up."""
 
 
 class Signature(NamedTuple):
@@ -90,13 +92,15 @@ class Jitted:
                 return found(args)
         if settings().disable_jit:
             return self.fun(*args, **kwargs)
+        if self.donated_names:
+            self._check_once(args, kwargs)
         leaves, signature, (dynamic, keywords) = self._signature(args, kwargs)
         entry = self.entries.get(signature)
         if entry is None or not all(x.trace.live for x in entry.consts if type(x) is Tracer):
             entry = self._trace(signature, leaves, dynamic, keywords)
         values = leaves + entry.consts
         if current_trace() is None:
-            results = run_compiled(entry.program, values)
+            results = run_compiled(entry.program, values, entry.donated)
             if self.donated_names:
                 self._take(args, kwargs)
             elif not kwargs and not self.static_names and len(leaves) == len(args):
@@ -177,7 +181,7 @@ class Jitted:
             outputs, out_tree = tree.flatten(self.fun(*new_args, **new_kwargs))
         check_outputs(outputs, out_tree, self.fun, "jit")
         program, consts = closed_program(trace, outputs, name_of(self.fun))
-        entry = Entry(program, consts, out_tree)
+        entry = Entry(program, consts, out_tree, self._donated(program, args, kwargs))
         self.entries[signature] = entry
         return entry
 
@@ -194,15 +198,45 @@ class Jitted:
             where.replace("made", "called"),
         )
 
-    def _take(self, args: Any, kwargs: Any) -> None:
-        """Donated arrays are given up: later use raises."""
+    def _donated(self, program: Program, args: Any, kwargs: Any) -> tuple[int, ...]:
+        """The donated leaves by number; ArgumentError for one whose memory no result can take."""
+        if not self.donated_names:
+            return ()
+        mark = lambda chosen: lambda x: tree.map(lambda _: chosen, x)
+        flags = [mark(self._is(i, self.donated_names))(_STATIC if self._is(i, self.static_names) else a) for i, a in enumerate(args)]
+        named = {
+            k: mark(k in self.donated_names)(_STATIC if k in self.static_names else v) for k, v in kwargs.items()
+        }
+        donated = tuple(i for i, on in enumerate(tree.leaves((tuple(flags), named))) if on)
+        free = [(a.shape, a.dtype) for a in program.out_avals]
+        for i in donated:
+            aval = program.in_avals[i]
+            if (aval.shape, aval.dtype) not in free:
+                raise ArgumentError(
+                    lines(
+                        f"jit of {name_of(self.fun)}: {self._leaf_names(args, kwargs)[i]}, {aval}, was donated, but no "
+                        "result is left that could take its memory.",
+                        f"results: {', '.join(map(str, program.out_avals))}",
+                        "Donate only what is replaced by a result of the same shape and dtype.",
+                    )
+                )
+            free.remove((aval.shape, aval.dtype))
+        return donated
+
+    def _chosen(self, args: Any, kwargs: Any) -> list[Array]:
+        """The arrays that this call donates."""
         chosen = [a for i, a in enumerate(args) if self._is(i, self.donated_names)]
         chosen += [v for k, v in kwargs.items() if k in self.donated_names]
-        leaves = tree.leaves(chosen)
-        arrays = [x for x in leaves if type(x) is Array]
+        return [x for x in tree.leaves(chosen) if type(x) is Array]
+
+    def _check_once(self, args: Any, kwargs: Any) -> None:
+        arrays = self._chosen(args, kwargs)
         if len({id(x) for x in arrays}) < len(arrays):
             raise ArgumentError(f"jit of {name_of(self.fun)}: one array was donated twice in the same call.")
-        for x in arrays:
+
+    def _take(self, args: Any, kwargs: Any) -> None:
+        """Donated arrays are given up: later use raises."""
+        for x in self._chosen(args, kwargs):
             x.buffer = Donated(name_of(self.fun), x.aval)
 
 

@@ -93,3 +93,20 @@ def _entry(f: Function, table: Value, number: Value, *values: Value) -> None:
     place = f.gep("i8", table, f.mul(number, i64(ENTRY)))
     for i, value in enumerate(values):
         f.store(value, f.gep("i64", place, i64(i)))
+
+
+def emit_places(f: Function, table: Value, extents: Sequence[Value], steps: Sequence[int]) -> Value:
+    """Write where the results of a box begin to read, in bytes; gives their number."""
+
+    def along(axis: int, at: Value, count: Value) -> Value:
+        with f.loop(i64(0), extents[axis], carry=[count], trips=True) as loop:
+            (count,) = loop.carry
+            here = f.add(at, f.mul(loop.index, i64(steps[axis])))
+            if axis == len(extents) - 1:
+                f.store(here, f.gep("i64", table, count))
+                loop.next(f.add(count, i64(1)))
+            else:
+                loop.next(along(axis + 1, here, count))
+        return loop.results[0]
+
+    return along(0, i64(0), i64(0))

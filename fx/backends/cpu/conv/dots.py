@@ -16,17 +16,15 @@ from ..llvm import Function, Module, Value, const, i64, vector
 from ..operations.operation import Buffer
 from ..operations.tasks import parallel
 from .boxes import ENTRY, Boxes, emit_pieces, grown
-from .forward import COPY_BYTES, emit_offsets, joined_pieces
+from .forward import COPY_BYTES, TASK_PRODUCTS, TASKS, emit_offsets, joined_pieces
 from .geometry import Axis, Part
 from .numbers import Numbers
 from .partials import Moved, Partials
-from .planes import Copy, in_place, readable
+from .planes import Copy, in_place, readable, source
 
-_TASKS = 16
 _PIECES = 80
 _PARTIAL_BYTES = 16 << 20
 """Most memory of the partial results."""
-_TASK_PRODUCTS = 1 << 18
 
 
 class Tile(NamedTuple):
@@ -93,8 +91,8 @@ class Dots:
     def _most_chunks(self) -> int:
         share = self.part.groups.count * self.blocks
         room = max(1, _PARTIAL_BYTES // (self.size * self.bytes))
-        work = max(1, self.size * self.part.positions // _TASK_PRODUCTS // share)
-        return min(-(-_TASKS // share), room, work)
+        work = max(1, self.size * self.part.positions // TASK_PRODUCTS // share)
+        return min(-(-TASKS // share), room, work)
 
     def _tile(self) -> Tile:
         lanes, width = self.numbers.lanes, self.boxes.extents[-1]
@@ -161,6 +159,7 @@ class Dots:
     def _memory(self, f: Function) -> None:
         box = self.boxes
         self.pieces = f.alloca("i8", (box.pieces(self.tile.piece) + self.tile.pieces) * ENTRY)
+        self.copied = None
         if not self.direct:
             self.copied = f.alloca("i8", self.copy.elements(self.block) * self.bytes)
         if not self.plain:
@@ -172,11 +171,12 @@ class Dots:
     ) -> None:  # fmt: skip
         p, t = self.part, self.tile
         starts, extents = self.boxes.at(f, number)
-        source = self._source(f, x, x_at, channels, starts, extents)
+        copy = None if self.direct else self.copy
+        found = source(f, self.numbers, p, copy, x, x_at, starts, extents, channels, self.copied)
         y, y_steps, y_step = self._other(f, y, y_at, starts, extents)
         steps = [s * self.bytes for s in self.places.steps]
         count = emit_pieces(f, self.pieces, t.piece, extents, steps, y_steps, t.pieces)
-        self._tiles(f, source, y, y_step, table, count, channels, partial, is_first)
+        self._tiles(f, found, y, y_step, table, count, channels, partial, is_first)
 
     def _other(
         self, f: Function, y: Value, y_at: Value, starts: list[Value], extents: list[Value]
@@ -193,18 +193,6 @@ class Dots:
         )
         places = self.y_copy.places
         return self.y_copied, [s * self.bytes for s in places.steps], places.channel * self.bytes
-
-    def _source(
-        self, f: Function, x: Value, x_at: Value, channels: Value, starts: list[Value], extents: list[Value]
-    ) -> Value:
-        p = self.part
-        if self.direct:
-            for a, start in zip(p.axes, starts, strict=True):
-                x_at = f.add(x_at, f.mul(f.add(f.mul(start, i64(a.stride)), i64(a.origin)), i64(a.x)))
-            return f.gep("i8", x, f.mul(x_at, i64(self.numbers.bytes)))
-        x = f.gep("i8", x, f.mul(x_at, i64(self.numbers.bytes)))
-        self.copy.emit(f, self.numbers, x, self.copied, channels, p.channels.x, starts, extents)
-        return self.copied
 
     def _tiles(
         self, f: Function, source: Value, y: Value, y_step: int, table: Value, count: Value, channels: Value,

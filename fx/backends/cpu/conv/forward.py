@@ -17,7 +17,7 @@ from ..operations.tasks import parallel, parallel_ranges
 from .boxes import ENTRY, Boxes, emit_pieces, grown
 from .geometry import Part
 from .numbers import Numbers
-from .planes import Copy, Places, in_place, readable
+from .planes import Copy, Places, in_place, readable, source
 
 COPY_BYTES = 512 << 10
 """Most memory of a copy; it lies on the stack of its thread, and should stay in its second-level cache."""
@@ -25,8 +25,8 @@ _PIECES = 512
 _FEW_PIECES = 32
 """A box of so few is not made smaller to have more tasks."""
 _MOST_FEATURES = 16
-_TASKS = 16
-_TASK_PRODUCTS = 1 << 18
+TASKS = 16
+TASK_PRODUCTS = 1 << 18
 """Work that is worth a task of its own."""
 
 
@@ -70,7 +70,7 @@ class Forward:
         boxes = Boxes(p.axes, box)
         pieces = boxes.pieces(lanes)
         small = self.direct or Copy(p.axes, box, lanes).elements(p.channels.count) * self.bytes <= COPY_BYTES
-        shared = boxes.count * p.groups.count >= _TASKS or pieces <= _FEW_PIECES
+        shared = boxes.count * p.groups.count >= TASKS or pieces <= _FEW_PIECES
         return pieces <= 1 or (small and pieces <= _PIECES and shared)
 
     def _tile(self) -> Tile:
@@ -103,9 +103,16 @@ class Forward:
     def _shares(self) -> int:
         """Tasks that a box is divided among, features apart."""
         products = self.part.results * self.part.depth
-        wanted = min(_TASKS, max(1, products // _TASK_PRODUCTS))
+        wanted = min(TASKS, max(1, products // TASK_PRODUCTS))
         per = -(-self.tiles // min(self.tiles, -(-wanted // (self.boxes.count * self.part.groups.count))))
         return -(-self.tiles // per)
+
+    @property
+    def speed(self) -> float:
+        """Useful products a cycle, the ends of rows counted."""
+        width, piece = self.boxes.extents[-1], self.tile.piece
+        vectors = -(-self.boxes.pieces(piece) // self.tile.pieces)
+        return self._speed(self.tile, vectors) * width / (-(-width // piece) * piece)
 
     @property
     def scratch(self) -> int:
@@ -166,31 +173,17 @@ class Forward:
         share, index = f.urem(index, i64(self.shares)), f.udiv(index, i64(self.shares))
         group, number = f.udiv(index, i64(self.boxes.count)), f.urem(index, i64(self.boxes.count))
         starts, extents = self.boxes.at(f, number)
-        x_at = f.mul(group, i64(p.groups.x))
         y_at = f.add(f.mul(group, i64(p.groups.y)), i64(p.y))
         for a, start in zip(p.axes, starts, strict=True):
             y_at = f.add(y_at, f.mul(start, i64(a.y)))
-        source = self._source(f, x, x_at, starts, extents)
+        copy = None if self.direct else self.copy
+        found = source(f, self.numbers, p, copy, x, f.mul(group, i64(p.groups.x)), starts, extents)
         y = f.gep("i8", y, f.mul(y_at, i64(self.numbers.bytes)))
         pieces = f.alloca("i8", (self.boxes.pieces(t.piece) + t.group) * ENTRY)
         steps = [s * self.bytes for s in self.places.steps], [a.y * self.numbers.bytes for a in p.axes]
         count = emit_pieces(f, pieces, t.piece, extents, *steps, t.group)
         panels = f.gep("i8", panels, f.mul(group, i64(self.tiles * p.depth * t.features * self.bytes)))
-        self._tiles(f, share, source, table, panels, y, pieces, count)
-
-    def _source(
-        self, f: Function, x: Value, x_at: Value, starts: list[Value], extents: list[Value]
-    ) -> Value:
-        """Where the kernel reads x: in place or in the copy."""
-        p = self.part
-        if self.direct:
-            for a, start in zip(p.axes, starts, strict=True):
-                x_at = f.add(x_at, f.mul(f.add(f.mul(start, i64(a.stride)), i64(a.origin)), i64(a.x)))
-            return f.gep("i8", x, f.mul(x_at, i64(self.numbers.bytes)))
-        copy = f.alloca("i8", self.copy.elements(p.channels.count) * self.bytes)
-        x = f.gep("i8", x, f.mul(x_at, i64(self.numbers.bytes)))
-        self.copy.emit(f, self.numbers, x, copy, p.channels.count, p.channels.x, starts, extents)
-        return copy
+        self._tiles(f, share, found, table, panels, y, pieces, count)
 
     def _tiles(
         self, f: Function, share: Value, source: Value, table: Value, panels: Value, y: Value, pieces: Value,

@@ -192,3 +192,20 @@ class _Filling:
             numbers.widen(f, f.load(numbers.memory, numbers.at(f, self.x, f.add(source, f.mul(place, i64(a.x))))))
         ]
         return f.choose(f.icmp("ult", place, i64(a.size)), found, lambda: [zero])[0]
+
+
+def source(
+    f: Function, numbers: Numbers, part: Part, copy: Copy | None, x: Value, at: Value, starts: Sequence[Value],
+    extents: Sequence[Value], channels: int | Value | None = None, memory: Value | None = None,
+) -> Value:  # fmt: skip
+    """Where a box of results finds its elements: in place, or in a copy made here, in `memory` or on the stack."""
+    if copy is None:
+        for a, start in zip(part.axes, starts, strict=True):
+            at = f.add(at, f.mul(f.add(f.mul(start, i64(a.stride)), i64(a.origin)), i64(a.x)))
+        return f.gep("i8", x, f.mul(at, i64(numbers.bytes)))
+    size = 4 if numbers.scalar == "float" else 8
+    memory = memory or f.alloca("i8", copy.elements(part.channels.count) * size)
+    x = f.gep("i8", x, f.mul(at, i64(numbers.bytes)))
+    count = part.channels.count if channels is None else channels
+    copy.emit(f, numbers, x, memory, count, part.channels.x, starts, extents)
+    return memory

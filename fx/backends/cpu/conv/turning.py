@@ -1,4 +1,4 @@
-"""Rows of one operand side by side as columns: the transpose that the sums over positions read."""
+"""Transposes: rows of one array side by side as columns of another, in blocks of vectors."""
 
 from __future__ import annotations
 
@@ -10,45 +10,56 @@ from ..operations.library import call as call_library
 _PARAMS = ("ptr", "i64", "i64", "i64", "ptr", "i64")
 
 
-def lanes_of(scalar: str) -> int:
-    return host().vector_bytes * 8 // bits_of(scalar)
-
-
 def turn(
-    f: Function, scalar: str, source: Value, wide: Value, lines: Value, count: Value, target: Value, row: Value
-) -> None:
+    f: Function, scalar: str, source: Value, wide: Value, lines: Value, count: Value, target: Value, row: Value,
+    exact: bool = False,
+) -> None:  # fmt: skip
     """target[i * row + j] = source[j * wide + i] for i < count and j < lines, at most a vector of lines.
 
-    `wide` and `row` are in bytes. The rest of every vector of the target, and up to as many rows behind the last
-    as a vector has lanes, are overwritten with anything.
+    `wide` and `row` are in bytes. Unless `exact`, the rest of every vector of the target, and up to as many rows
+    behind the last as a vector has lanes, are overwritten with anything.
     """
-    call_library(f, f"fx_conv_turn_{scalar}", [source, wide, lines, count, target, row])
+    call_library(f, _name(scalar, exact), [source, wide, lines, count, target, row])
 
 
-def _write(m: Module, scalar: str) -> None:
-    f = _LIBRARIES[scalar].define(m, f"fx_conv_turn_{scalar}")
+def _name(scalar: str, exact: bool) -> str:
+    return f"fx_conv_turn{'_exact' if exact else ''}_{scalar}"
+
+
+def _write(m: Module, scalar: str, exact: bool) -> None:
+    f = _LIBRARIES[scalar, exact].define(m, _name(scalar, exact))
     source, wide, lines, count, target, row = f.args
-    lanes, size = lanes_of(scalar), bits_of(scalar) // 8
+    lanes = host().vector_bytes * 8 // bits_of(scalar)
     kind, last = vector(scalar, lanes), f.sub(lines, i64(1))
     starts = [
         f.gep("i8", source, f.mul(f.intrinsic("llvm.smin", i64(j), last), wide)) if j else source
         for j in range(lanes)
     ]
+    there = f.tail_mask(lines, lanes)
 
-    def block(at: Value, to: Value, mask: Value | None) -> None:
-        places = [f.gep(scalar, p, at) for p in starts]
-        rows = [
-            f.load(kind, p) if mask is None else f.masked_load(kind, p, mask, const(kind, 0)) for p in places
-        ]
-        for x in transposed(f, rows):
-            f.store(x, to)
+    def put(x: Value, place: Value) -> None:
+        if exact:
+            f.masked_store(x, place, there)
+        else:
+            f.store(x, place)
+
+    def block(at: Value, rest: Value | None) -> None:
+        places, to = [f.gep(scalar, p, at) for p in starts], f.gep("i8", target, f.mul(at, row))
+        mask = None if rest is None else f.tail_mask(rest, lanes)
+        load = lambda p: f.load(kind, p) if mask is None else f.masked_load(kind, p, mask, const(kind, 0))
+        for i, x in enumerate(transposed(f, [load(p) for p in places])):
+            if exact and rest is not None:
+                with f.when(f.icmp("sgt", rest, i64(i))):
+                    put(x, to)
+            else:
+                put(x, to)
             to = f.gep("i8", to, row)
 
     whole = f.and_(count, i64(-lanes))
     with f.loop(i64(0), whole, lanes) as loop:
-        block(loop.index, f.gep("i8", target, f.mul(loop.index, row)), None)
+        block(loop.index, None)
     with f.when(f.icmp("slt", whole, count)):
-        block(whole, f.gep("i8", target, f.mul(whole, row)), f.tail_mask(f.sub(count, whole), lanes))
+        block(whole, f.sub(count, whole))
     f.ret()
 
 
@@ -57,7 +68,7 @@ def transposed(f: Function, rows: list[Value]) -> list[Value]:
     n, width = len(rows), 1
     while width < n:
         low = [i + (n - width if i & width else 0) for i in range(n)]
-        high = [i + width + (n - width if i & width else 0) for i in range(n)]
+        high = [i + width for i in low]
         for i in range(n):
             if not i & width:
                 a, b = rows[i], rows[i + width]
@@ -67,8 +78,9 @@ def transposed(f: Function, rows: list[Value]) -> list[Value]:
 
 
 _LIBRARIES = {
-    scalar: Library(
-        {f"fx_conv_turn_{scalar}": Signature("void", _PARAMS)}, lambda m, scalar=scalar: _write(m, scalar)
+    (scalar, exact): Library(
+        {_name(scalar, exact): Signature("void", _PARAMS)}, lambda m, key=(scalar, exact): _write(m, *key)
     )
     for scalar in ("float", "double")
+    for exact in (False, True)
 }

@@ -92,9 +92,9 @@ def _task(m: Module, t: Tile, name: str, block: str, pack_a: str, pack_b: str) -
     first = f.add(JOB.get(f, job, "first_batch"), f.mul(batch, task_batch))
     last = least(f, JOB.get(f, job, "last_batch"), f.add(first, task_batch))
     range_of_c = (r0, r1, c0, c1)
-    with f.when(f.and_(f.icmp("slt", r0, r1), f.icmp("slt", c0, c1))), private(f, plan) as memory:
-        with f.loop(first, last) as loop:
-            _product(f, t, (job, plan), loop.index, range_of_c, memory, (block, pack_a, pack_b))
+    some = f.and_(f.icmp("slt", r0, r1), f.icmp("slt", c0, c1))
+    with f.when(some), private(f, plan) as memory, f.loop(first, last) as loop:
+        _product(f, t, (job, plan), loop.index, range_of_c, memory, (block, pack_a, pack_b))
     f.ret()
     return name
 

@@ -98,7 +98,8 @@ def arrangement(spec: str, left: Buffer, right: Buffer, out: Buffer) -> Arrangem
     for inner_of in (0, 1):
         x, y, z = canonical(spec, inner_of)
         choices += [Arrangement(*p) for p in itertools.product((None, x), (None, y), (None, z))]
-    return min((x for x in choices if _fits(x, spec, (left, right, out), sizes)), key=lambda x: x.cost(sizes))
+    fitting = [x for x in choices if _fits(x, spec, (left, right, out), sizes)]
+    return min(fitting, key=lambda x: x.cost(sizes), default=None)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class Form(NamedTuple):
 
 def form_of(axes: Axes) -> Form | None:
     """The contraction as products of matrices with contiguous rows; None where the strides do not allow it."""
-    if len(axes.inner) > 1 or (axes.out and axes.out[-1] in axes.batch):
+    if len(axes.inner) > 1 or (axes.out and axes.out[-1] in axes.batch and not _dots(axes)):
         return None
     swapped = bool(axes.out) and axes.out[-1] in axes.rows
     rows, cols = (axes.cols, axes.rows) if swapped else (axes.rows, axes.cols)
@@ -43,6 +43,16 @@ def form_of(axes: Axes) -> Form | None:
     if swapped:
         row, col, inner, *around = (Axis(x.size, x.b, x.a, x.c) for x in (row, col, inner, *around))
     return Form(row, col, inner, around, swapped)
+
+
+def _dots(axes: Axes) -> bool:
+    """Dot products of contiguous vectors, one for each index of the batch."""
+    return (
+        not (axes.rows or axes.cols)
+        and bool(axes.inner)
+        and 1 in axes.inner[0][1:3]
+        and axes.inner[0].size >= 16
+    )
 
 
 def emit_form(

@@ -168,7 +168,8 @@ def plan(p: Product, hooks: Hooks = NO_HOOKS) -> dict[str, int]:
     each = -(-p.products // batches)
     values = {
         "m": p.m, "n": p.n, "k": p.k, "a_row": p.a_row * size, "a_k": p.a_k * size, "b_col": p.b_col * size,
-        "b_k": p.b_k * size, "c_row": p.c_row * size, "beta": int(p.accumulate), "width": p.width * size, "pack_a": pack_a, "pack_b": pack_b,
+        "b_k": p.b_k * size, "c_row": p.c_row * size, "beta": int(p.accumulate), "width": p.width * size,
+        "pack_a": pack_a, "pack_b": pack_b,
         "mc": _even(task_rows, t.mc, t.rows), "kc": kc, "nc": nc, "task_rows": task_rows, "task_cols": task_cols,
         "row_tasks": -(-p.m // task_rows), "col_tasks": -(-nc // task_cols), "batch": p.products,
         "task_batch": each, "batch_tasks": -(-p.products // each),

@@ -137,7 +137,7 @@ def substitute(m: Module, scalar: str) -> str:
 
 
 def padded(scalar: str, n: int) -> int:
-    """The length of padded rows. Padding takes part in the arithmetic and is never looked at."""
+    """The length of padded rows. The padding takes part in the arithmetic and is never looked at."""
     width = VECTORS * lanes_of(scalar)
     return -(-n // width) * width
 
@@ -152,6 +152,33 @@ def _over_blocks(
 ) -> None:
     with f.loop(start, stop, VECTORS * lanes_of(scalar)) as loop:
         work(Columns(f, scalar), loop.index)
+
+
+def pad_rows(
+    f: Function, scalar: str, target: Value, width: Value, source: Value, rows: Value, n: Value
+) -> None:
+    """Rows of n elements to padded ones, with zeros behind them."""
+    with f.loop(i64(0), rows) as loop:
+        to, start = (f.gep(scalar, x, f.mul(loop.index, step)) for x, step in ((target, width), (source, n)))
+
+        def move(columns: Columns, first: Value) -> None:
+            x = columns.load(f.gep(scalar, start, first))
+            Columns(f, scalar).store(x, f.gep(scalar, to, first))
+
+        over_columns(f, scalar, i64(0), n, move)
+
+
+def take_rows(
+    f: Function, scalar: str, target: Value, source: Value, width: Value, rows: Value, n: Value
+) -> None:
+    """The other way."""
+    with f.loop(i64(0), rows) as loop:
+        to, start = (f.gep(scalar, x, f.mul(loop.index, step)) for x, step in ((target, n), (source, width)))
+
+        def move(columns: Columns, first: Value) -> None:
+            columns.store(columns.load(f.gep(scalar, start, first)), f.gep(scalar, to, first))
+
+        over_columns(f, scalar, i64(0), n, move)
 
 
 At = Callable[[Value, Value], Value]
@@ -250,11 +277,12 @@ def _eliminate_column(
 
 
 def _largest(f: Function, scalar: str, at: At, j: Value, rows: Value) -> Value:
-    """The row from j on with the largest element in column j, the first of equal ones.
+    """The row from j on with the largest element in column j, the first of equal ones; j if it has NaN there.
 
     ROWS searches side by side, since each waits for its last comparison.
     """
-    sizes, places = [const(scalar, -1.0)] * ROWS, [j] * ROWS
+    sizes = [f.fabs(f.load(scalar, at(j, j))), *[const(scalar, -1.0)] * (ROWS - 1)]
+    places = [j] * ROWS
     whole = f.add(j, f.and_(f.sub(rows, j), i64(-ROWS)))
     with f.loop(j, whole, ROWS, carry=[*sizes, *places]) as loop:
         here = [f.add(loop.index, i64(r)) for r in range(ROWS)]
@@ -293,22 +321,19 @@ def _subtract_row(
     The multiples stay in column j. They are products with the reciprocal, where that is a number.
     """
     columns = Columns(f, scalar)
-    numbers = [f.iota("i64", columns.lanes), const(f"<{columns.lanes} x i64>", columns.lanes)]
-    numbers[1] = f.add(numbers[0], numbers[1])
-    at_column = columns.splat(f.sub(j, first))
-    here = [f.icmp("eq", x, at_column) for x in numbers]
-    zero = const(columns.type, 0.0)
-    right = [
-        f.select(f.icmp("sgt", x, at_column), y, zero) for x, y in zip(numbers, columns.load(at(j, first)))
-    ]
+    number, one = f.iota("i64", columns.lanes), f.sub(j, first)
+    places = [columns.splat(f.sub(one, i64(v * columns.lanes))) for v in range(VECTORS)]
+    masks = [(f.icmp("eq", number, place), f.icmp("sgt", number, place)) for place in places]
+    top = columns.load(at(j, first))
     reciprocal = f.fdiv(const(scalar, 1.0), pivot)
 
     def every_row(divide: Callable[[Value], Value]) -> list[Value]:
         with f.loop(f.add(j, i64(1)), rows) as loop:
             factor = columns.splat(divide(f.load(scalar, at(loop.index, j))))
             line = columns.load(at(loop.index, first))
-            line = [f.fsub(y, f.fmul(factor, x)) for x, y in zip(right, line, strict=True)]
-            line = [f.select(mask, factor, y) for mask, y in zip(here, line, strict=True)]
+            for v, (here, right) in enumerate(masks):
+                less = f.fsub(line[v], f.fmul(factor, top[v]))
+                line[v] = f.select(here, factor, f.select(right, less, line[v]))
             columns.store(line, at(loop.index, first))
         return []
 

@@ -21,22 +21,6 @@ def transpose_rows(f: Function, e: Elements, target: Value, source: Value, width
         f.store(x, f.gep(e.bits, target, cell(f, j, n, i)), e.bytes // e.parts)
 
 
-def copy_rows(
-    f: Function,
-    e: Elements,
-    target: Value,
-    width: Value,
-    source: Value,
-    stride: Value,
-    rows: Value,
-    columns: Value,
-) -> None:
-    """The first `columns` elements of rows `stride` apart, to rows `width` apart."""
-    with f.loop(i64(0), rows) as loop:
-        to, start = e.at(f, target, f.mul(loop.index, width)), e.at(f, source, f.mul(loop.index, stride))
-        copy(f, to, start, f.mul(columns, i64(e.bytes)))
-
-
 def _transpose(m: Module, e: Elements) -> str:
     name = f"transpose.{e.bytes}"
     if name not in m.functions:

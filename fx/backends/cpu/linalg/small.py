@@ -9,8 +9,8 @@ from ..llvm import Function, Value, const, i64
 from .batch import Arguments, Item, Routine
 from .determinants import product, sign_and_logarithm
 from .elements import Elements, cell, clear, copy
-from .kernels import cholesky as cholesky_kernel, eliminate, substitute
-from .moves import clear_above, copy_rows, hermitian, map_elements, transpose_rows
+from .kernels import cholesky as cholesky_kernel, eliminate, pad_rows, substitute, take_rows
+from .moves import clear_above, hermitian, map_elements, transpose_rows
 
 
 def _cholesky(f: Function, e: Elements, r: Arguments) -> Item:
@@ -20,7 +20,7 @@ def _cholesky(f: Function, e: Elements, r: Arguments) -> Item:
         """The kernel wants the upper triangle, the transposed lower one."""
         out = r.matrix("out", i, size)
         hermitian(f, e, out, r.matrix("a", i, size), r.n, mean, adjoint=True)
-        copy_rows(f, e, r.t, r.width, out, r.n, r.n, r.n)
+        pad_rows(f, e.scalar, r.t, r.width, out, r.n, r.n)
         bad = f.call(kernel, "i1", [r.t, r.n, r.width])
         transpose_rows(f, e, out, r.t, r.width, r.n)
         clear_above(f, e, out, r.n)
@@ -70,9 +70,9 @@ def _lu(f: Function, e: Elements, r: Arguments) -> Item:
 
     def item(i: Value) -> Value:
         packed, pivots = r.matrix("packed", i, size), f.gep("i32", r.pivots, f.mul(i, r.k))
-        copy_rows(f, e, r.t, r.width, r.matrix("a", i, size), r.n, r.m, r.n)
+        pad_rows(f, e.scalar, r.t, r.width, r.matrix("a", i, size), r.m, r.n)
         f.call(eliminate(f.module, e.scalar), "void", [r.t, r.m, r.n, r.width, pivots])
-        copy_rows(f, e, packed, r.n, r.t, r.width, r.m, r.n)
+        take_rows(f, e.scalar, packed, r.t, r.width, r.m, r.n)
         _order(f, f.gep("i32", r.order, f.mul(i, r.m)), r.m, pivots, r.k)
         return f.and_(refuse, _zero_pivot(f, e, packed, r.n, r.k))
 
@@ -103,7 +103,7 @@ lu = Routine("small_lu", "a packed pivots order", "t", "m n k refuse width", _lu
 
 def _factor(f: Function, e: Elements, r: Arguments, a: Value) -> Value:
     """LU factors of a in r.t, pivots in r.swaps; gives whether a is singular."""
-    copy_rows(f, e, r.t, r.width, a, r.n, r.n, r.n)
+    pad_rows(f, e.scalar, r.t, r.width, a, r.n, r.n)
     f.call(eliminate(f.module, e.scalar), "void", [r.t, r.n, r.n, r.width, r.swaps])
     return _zero_pivot(f, e, r.t, r.width, r.n)
 

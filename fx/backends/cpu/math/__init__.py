@@ -1,1 +1,1 @@
-"""fx's own vector math: one file per idea, each function written once for float32 and float64, for any number of lanes."""
+"""fx's own vector math: a file per idea, every function written once for both widths and any number of lanes."""

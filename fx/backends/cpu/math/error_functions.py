@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .exponentials import bias, exp_near_zero, magic, normal_exp, power_of_two, reduce_ln2
+from .exponentials import exp_near_zero, normal_exp, reduce_ln2, scaling
 from .expression import X, at_most, copysign, fma, horner, outlined, pick, polynomial, select, sqrt, table
 from .logarithms import log_of_parts, split_float
 
@@ -36,12 +36,12 @@ def erfc(x: X) -> X:
     """
     a = at_most(abs(x), pick(x, 10.2, 27.5))
     middle = pick(x, 2.0, 4.0)
-    scaled = polynomial("ERFC", (a - middle) / (a + middle)) / fma(a, 2.0, 1.0)
+    ratio = polynomial("ERFC", (a - middle) / (a + middle)) / fma(a, 2.0, 1.0)
     square = a * a
-    half = pick(x, 64, 512)
-    shifted, r = reduce_ln2(-square, magic(x) + bias(x) + half)
+    offset, scaled = scaling(x, negative=True)
+    shifted, r = reduce_ln2(-square, offset)
     e = exp_near_zero(r - fma(a, a, -square))
-    y = scaled * e * power_of_two(shifted) * 2.0**-half
+    y = scaled(ratio * e, shifted)
     y = select(x < 0.0, 2.0 - y, y)
     return select(abs(x) < 0.75, 1.0 - _erf_near_zero(x), y)
 

@@ -7,9 +7,22 @@ W. J. Cody and W. Waite, Software Manual for the Elementary Functions (1980), ch
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from .double_double import quotient
-from .expression import X, at_least, at_most, fma, horner, pick, polynomial, select, table
+from .expression import (
+    X,
+    at_least,
+    at_most,
+    fma,
+    has_fast_ldexp,
+    horner,
+    ldexp,
+    pick,
+    polynomial,
+    select,
+    table,
+)
 
 LOG2_E = 1 / math.log(2)
 
@@ -68,33 +81,42 @@ def exp_near_zero(r: X) -> X:
     return horner(r, (1.0, 1.0, *table("EXP", r)))
 
 
-def scale_twice(x: X) -> tuple[X, X]:
-    """An offset for the exponent and the factor that undoes it.
+def scaling(x: X, *, negative: bool = False) -> tuple[X | float, Callable[[X, X], X]]:
+    """An offset for the exponent k, and p, k + offset -> p * 2**k rounded once; `negative` says that x is.
 
     2**k alone may be beyond the largest or below the smallest normal number where p * 2**k is not: the exponent is
     moved towards zero by `half`, and a second, exact or correctly rounded multiplication moves it back.
     """
+    if has_fast_ldexp(x):
+        return magic(x), lambda p, shifted: ldexp(p, shifted.integer() - magic_bits(x))
     half = pick(x, 64, 512)
-    negative = x < 0
-    first = select(negative, x.of(magic(x) + bias(x) + half), x.of(magic(x) + bias(x) - half))
-    return first, select(negative, x.of(2.0**-half), x.of(2.0**half))
+    low, high = magic(x) + bias(x) + half, magic(x) + bias(x) - half
+    below = None if negative else x < 0.0
+    offset = low if below is None else select(below, x.of(low), x.of(high))
+    undo = 2.0**-half if below is None else select(below, x.of(2.0**-half), x.of(2.0**half))
+    return offset, lambda p, shifted: p * power_of_two(shifted) * undo
 
 
 def exp(x: X) -> X:
     low, high = pick(x, (-104.0, 89.0), (-746.0, 710.0))
     x = at_most(at_least(x, low), high)
-    offset, undo = scale_twice(x)
+    offset, scaled = scaling(x)
     shifted, r = reduce_ln2(x, offset)
-    return exp_near_zero(r) * power_of_two(shifted) * undo
+    return scaled(exp_near_zero(r), shifted)
 
 
 def exp2(x: X) -> X:
     low, high = pick(x, (-151.0, 129.0), (-1076.0, 1025.0))
     x = at_most(at_least(x, low), high)
-    offset, undo = scale_twice(x)
+    offset, scaled = scaling(x)
     shifted = x + offset
     r = x - (shifted - offset)
-    return fma(r, polynomial("EXP2", r), 1.0) * power_of_two(shifted) * undo
+    return scaled(exp2_near_zero(r), shifted)
+
+
+def exp2_near_zero(r: X) -> X:
+    """2**r for |r| <= 1 / 2."""
+    return horner(r, (1.0, *table("EXP2", r)))
 
 
 def normal_exp(x: X) -> X:
@@ -121,9 +143,9 @@ def expm1(x: X) -> X:
 
 def logistic(x: X) -> X:
     """1 / (1 + e) or e / (1 + e) with e = exp(-|x|): neither overflows."""
-    half = pick(x, 64, 512)
     size = at_most(abs(x), pick(x, 104.0, 746.0))
-    shifted, r = reduce_ln2(-size, magic(x) + bias(x) + half)
-    e = exp_near_zero(r) * power_of_two(shifted) * 2.0**-half
+    offset, scaled = scaling(x, negative=True)
+    shifted, r = reduce_ln2(-size, offset)
+    e = scaled(exp_near_zero(r), shifted)
     total = e + 1.0
-    return quotient(select(x < 0, e, x.of(1.0)), total, e - (total - 1.0))
+    return quotient(select(x < 0.0, e, x.of(1.0)), total, e - (total - 1.0))

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..llvm import Function, Value, bits_of, const, is_float, like, mangle, scalar_of, split
+from .. import engine
+from ..llvm import Function, Value, bits_of, const, is_float, lanes_of, like, mangle, scalar_of, split
 from .coefficients import COEFFICIENTS
 
 
@@ -143,6 +144,17 @@ class X:
 def fma(x: X, y: Any, z: Any) -> X:
     """x * y + z, rounded once."""
     return X(x.f, x.f.fma(x.value, x.of(y).value, x.of(z).value))
+
+
+def has_fast_ldexp(x: X) -> bool:
+    """Whether code generation has an instruction for `ldexp` here, as AVX-512 does; else it calls the C library."""
+    return engine.host().vector_bytes == 64 and lanes_of(x.type) * x.bits >= 128
+
+
+def ldexp(x: X, n: X) -> X:
+    """x * 2**n, rounded once; n is a vector of integers."""
+    name = f"llvm.ldexp.{mangle(x.type)}.{mangle(n.type)}"
+    return X(x.f, x.f.call(name, x.type, [x.value, n.value]))
 
 
 def sqrt(x: X) -> X:

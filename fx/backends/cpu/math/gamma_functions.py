@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from .double_double import times
 from .expression import X, floor, fma, outlined, polynomial, select, trunc
 from .logarithms import log
 
@@ -89,7 +90,11 @@ def _pi_over_tan_pi(x: X) -> X:
     """pi / tan(pi x) for 0 < x < 1."""
     right = x > 0.5
     folded = select(right, 1.0 - x, x)
-    y = sin_pi(0.5 - folded) / sin_pi(folded) * math.pi
+    cosine, sine = sin_pi(0.5 - folded), sin_pi(folded)
+    top, low = times(cosine, x.of(PI[0]))
+    reciprocal = 1.0 / sine
+    q = top * reciprocal
+    y = fma(fma(cosine, PI[1], low) + fma(-q, sine, top), reciprocal, q)
     return select(right, -y, y)
 
 

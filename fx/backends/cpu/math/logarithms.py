@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 
+from .double_double import fast_two_sum
 from .exponentials import bias, digits, exp, ln2_parts, magic, magic_bits
-from .expression import X, at_most, fma, outlined, pick, polynomial, select
+from .expression import X, at_least, at_most, fma, horner, outlined, pick, polynomial, select, table
 
 ROOT_HALF = {32: 0x3F3504F3, 64: 0x3FE6A09E667F3BCD}
 ONE = {32: 0x3F800000, 64: 0x3FF0000000000000}
@@ -40,15 +41,19 @@ def split_float(x: X) -> tuple[X, X]:
     return biased - zero, m
 
 
-def log1p_near_zero(f: X) -> tuple[X, X]:
-    """log(1 + f) = f + tail for 1 + f between sqrt(1/2) and sqrt(2): f and the tail."""
+def log1p_tail(f: X) -> X:
+    """log(1 + f) - f for 1 + f between sqrt(1/2) and sqrt(2)."""
     if f.bits == 32:
-        square = f * f
-        return f, fma(square, -0.5, square * f * polynomial("LOG", f))
+        return f * f * _bend(f)
     s = f / (f + 2.0)
     half = f * f * 0.5
     z = s * s
-    return f, fma(s, fma(z, polynomial("LOG", z), half), -half)
+    return fma(s, fma(z, polynomial("LOG", z), half), -half)
+
+
+def _bend(f: X) -> X:
+    """(log(1 + f) - f) / f**2 in float32."""
+    return horner(f, (-0.5, *table("LOG", f)))
 
 
 def finite_only(x: X, y: X, *, at: float = 0.0) -> X:
@@ -59,10 +64,11 @@ def finite_only(x: X, y: X, *, at: float = 0.0) -> X:
 
 
 def log_of_parts(k: X, f: X) -> X:
-    """k ln 2 + log(1 + f)."""
+    """k ln 2 + log(1 + f). In float32 what ln 2 lacks does not show."""
     high, low = ln2_parts(f)
-    f, tail = log1p_near_zero(f)
-    return fma(k, high, f + fma(k, low, tail))
+    if f.bits == 32:
+        return fma(k, high, fma(f * f, _bend(f), f))
+    return fma(k, high, f + fma(k, low, log1p_tail(f)))
 
 
 def log(x: X) -> X:
@@ -81,17 +87,15 @@ def log10(x: X) -> X:
 def _log_to_base(x: X, unit: tuple[float, float], octave: tuple[float, float]) -> X:
     """log(x) times `unit`, where log(2) times unit is `octave`; both in two parts."""
     k, m = split_float(x)
-    f, tail = log1p_near_zero(m - 1.0)
-    rest = fma(f, unit[1], tail * unit[0])
+    f = m - 1.0
+    rest = fma(f, unit[1], log1p_tail(f) * unit[0])
     if octave[1]:
         rest = fma(k, octave[1], rest)
     return finite_only(x, fma(k, octave[0], fma(f, unit[0], rest)))
 
 
 def log1p(x: X) -> X:
-    u = x + 1.0
-    back = u - 1.0
-    c = (1.0 - (u - back)) + (x - back)
+    u, c = fast_two_sum(at_least(x, 1.0), at_most(x, 1.0))
     return select(x.equals(0.0), x, finite_only(x, log_of_sum(u, c), at=-1.0))
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 from .double_double import fast_two_sum, product, times
-from .exponentials import bias, digits, magic, power_of_two
+from .exponentials import bias, exp2_near_zero, magic, magic_bits, power_of_two
 from .expression import (
     X,
     at_least,
     at_most,
     copysign,
     fma,
+    has_fast_ldexp,
+    ldexp,
     outlined,
     polynomial,
     roundeven,
@@ -34,7 +36,7 @@ def rsqrt(x: X) -> X:
 
 
 def cbrt(x: X) -> X:
-    """m y**2 with y near m**(-1/3), corrected by Newton's steps: x = 2**(3 n) m, and m = 2**-1, 1 or 2 times [0.7, 1.4)."""
+    """m y**2 with y near m**(-1/3), corrected by Newton's steps; x = 2**(3 n) m with m from 0.35 to 2.83."""
     k, m = split_float(abs(x))
     n = roundeven(k * (1 / 3))
     rest = fma(n, -3.0, k)
@@ -91,6 +93,8 @@ def _at_ends(size: X, log2: X) -> X:
 
 def _scaled(p: X, n: X) -> X:
     """p * 2**n for an integral float n, rounded once when the result is subnormal."""
+    if has_fast_ldexp(p):
+        return ldexp(p, (n + magic(n)).integer() - magic_bits(n))
     half = (n * 0.5 + magic(n)) - magic(n)
     first, second = (power_of_two(e + (magic(n) + bias(n))) for e in (half, n - half))
     return p * first * second
@@ -105,7 +109,7 @@ def _pow_of_float(size: X, y: X) -> X:
     z = at_most(at_least(y.double() * log2, -200.0), 200.0)
     n = (z + magic(z)) - magic(z)
     r = (z - n).single()
-    return _scaled(fma(r, polynomial("EXP2", r), 1.0), n.single())
+    return _scaled(exp2_near_zero(r), n.single())
 
 
 def _at_ends_wide(size: X, log2: X) -> X:
@@ -122,7 +126,7 @@ def _pow_of_double(size: X, y: X) -> X:
     z = at_most(at_least(z, -1100.0), 1100.0)
     n = (z + magic(z)) - magic(z)
     r = (z - n) + rest
-    return _scaled(fma(r, polynomial("EXP2", r), 1.0), n)
+    return _scaled(exp2_near_zero(r), n)
 
 
 def log2_parts(x: X) -> tuple[X, X]:

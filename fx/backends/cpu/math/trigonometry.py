@@ -1,8 +1,8 @@
 """Trigonometric functions and their inverses.
 
-x = k pi / 2 + r with |r| <= pi / 4. Up to `LIMIT` k pi / 2 is subtracted in three parts (W. J. Cody and W. Waite, Software
-Manual for the Elementary Functions, 1980, chapter 8), beyond it by `huge_arguments`. The last two bits of k choose between
-sin(r), cos(r) and their negatives.
+x = k pi / 2 + r with |r| <= pi / 4. Up to `LIMIT` k pi / 2 is subtracted in three parts (W. J. Cody and W. Waite,
+Software Manual for the Elementary Functions, 1980, chapter 8), beyond it by `huge_arguments`. The last two bits of k
+choose between sin(r), cos(r) and their negatives.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from ..conv.dots import Dots
 from ..conv.geometry import Part, merged, parts, turned
 from ..conv.gradients import Gradient
 from ..conv.loops import emit_loops
+from ..conv.features import Features
 from ..conv.forward import Forward
 from ....primitives.convolution import conv
 from ..llvm import NULL, TYPES, Function, Value
@@ -57,13 +58,18 @@ class Convolution(Operation):
         return max([0, *[planned(p, x, w, y).scratch for p in parts(x, w, y, params)]])
 
 
-def planned(part: Part, x: Buffer, w: Buffer, y: Buffer) -> Forward | Gradient | Dots:
+Plan = Forward | Features | Gradient | Dots
+
+
+def planned(part: Part, x: Buffer, w: Buffer, y: Buffer) -> Plan:
     """Sums over the taps where these are as many as the results of an image, or more."""
     if part.taps >= math.prod(a.count for a in part.axes[1:]):
         back = merged(turned(part))
         sums, dots = Gradient(back, x, y), Dots(back, x, y)
         return sums if sums.speed >= dots.speed else dots
-    return Forward(merged(part), x, y)
+    whole = merged(part)
+    rows, features = Forward(whole, x, y), Features(whole, x, y)
+    return rows if rows.speed >= features.speed else features
 
 
 def known(dtype: np.dtype[Any]) -> bool:

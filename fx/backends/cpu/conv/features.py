@@ -1,0 +1,169 @@
+"""Direct convolution with vectors of features: as quick for rows of any length, but the result is made transposed.
+
+The sums of a box of results, (result, feature), are those of `sums`: an entry is a result, a step a tap of a
+channel, the panel is what w has for a tile of features. Then they are turned into the rows of y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..llvm import Function, Value, const, i64
+from ..operations.operation import Buffer
+from ..operations.tasks import parallel, parallel_ranges
+from .boxes import Boxes, emit_places, grown
+from .forward import COPY_BYTES, TASK_PRODUCTS, TASKS, emit_offsets
+from .geometry import Part
+from .numbers import Numbers
+from .planes import Copy, in_place, source
+from .sums import best_tile, emit_sums, speed
+from .turning import turn
+
+_POSITIONS = 384
+_FEW_POSITIONS = 96
+"""A box of so few is not made smaller to have more tasks."""
+
+
+class Features:
+    """Plan and emission of y for one part."""
+
+    def __init__(self, part: Part, x: Buffer, y: Buffer):
+        self.part, self.numbers = part, Numbers(y.dtype)
+        scalar = self.numbers.scalar
+        self.bytes = 4 if scalar == "float" else 8
+        self.possible = self.numbers.memory == scalar and part.axes[-1].y == 1
+        self.direct = all(a.inside for a in part.axes)
+        self.boxes = Boxes(part.axes, grown(part.axes, self._fits))
+        self.positions = self.boxes.pieces(1)
+        self.copy = Copy(part.axes, self.boxes.extents, self.numbers.lanes)
+        self.places = in_place(part) if self.direct else self.copy.places
+        self.tile = best_tile(scalar, self.positions, part.features.count)
+        self.tiles = -(-part.features.count // self.tile.columns)
+        self.shares = self._shares()
+        self.table_bytes = -(-part.depth * 8 // 64) * 64
+        self.panel_bytes = (part.depth + self.tile.lanes) * self.tile.row
+        """A panel and what `turn` overwrites behind it."""
+
+    def _fits(self, box: Sequence[int]) -> bool:
+        p, positions = self.part, Boxes(self.part.axes, box).pieces(1)
+        elements = 0 if self.direct else Copy(p.axes, box, 16).elements(p.channels.count)
+        shared = Boxes(p.axes, box).count * p.groups.count >= TASKS or positions <= _FEW_POSITIONS
+        return positions == 1 or (elements * self.bytes <= COPY_BYTES and positions <= _POSITIONS and shared)
+
+    def _shares(self) -> int:
+        """Tasks that a box is divided among, tiles of features apart."""
+        products = self.part.results * self.part.depth
+        wanted = min(TASKS, max(1, products // TASK_PRODUCTS))
+        per = -(-self.tiles // min(self.tiles, -(-wanted // (self.boxes.count * self.part.groups.count))))
+        return -(-self.tiles // per)
+
+    @property
+    def speed(self) -> float:
+        """Useful products a cycle; to turn a result costs as much as some products."""
+        depth = self.part.depth
+        return self.possible * speed(self.tile, self.positions, self.part.features.count) * depth / (depth + 24)
+
+    @property
+    def scratch(self) -> int:
+        """Bytes for the offsets of the taps and the packed weights."""
+        return self.table_bytes + self.part.groups.count * self.tiles * self.panel_bytes
+
+    def emit(self, f: Function, x: Value, w: Value, y: Value, scratch: Value) -> None:
+        p = self.part
+        table, panels = scratch, f.gep("i8", scratch, i64(self.table_bytes))
+        emit_offsets(f, table, p.channels.count, self.places, self.bytes)
+        per = max(1, (1 << 14) // (p.depth * self.tile.columns))
+        parallel_ranges(f, "conv_pack", [w, panels], p.groups.count * self.tiles, per, self._pack)
+        tasks = p.groups.count * self.boxes.count * self.shares
+        parallel(f, "conv_features", [x, table, panels, y], tasks, self._task)
+
+    # Weights
+
+    def _pack(self, f: Function, values: list[Value], start: Value, stop: Value) -> None:
+        """Panels (group, tile; channel and tap, feature)."""
+        (w, panels), p, t = values, self.part, self.tile
+        with f.loop(start, stop) as loop:
+            group, tile = f.udiv(loop.index, i64(self.tiles)), f.urem(loop.index, i64(self.tiles))
+            panel = f.gep("i8", panels, f.mul(loop.index, i64(self.panel_bytes)))
+            first = f.mul(tile, i64(t.columns))
+            at = f.add(f.add(i64(p.w), f.mul(group, i64(p.groups.w))), f.mul(first, i64(p.features.w)))
+            for v in range(t.vectors):
+                rest = f.sub(f.sub(i64(p.features.count), first), i64(v * t.lanes))
+                with f.when(f.icmp("sgt", rest, i64(0))):
+                    lines = f.intrinsic("llvm.smin", rest, i64(t.lanes))
+                    here = f.add(at, i64(v * t.lanes * p.features.w))
+                    self._pack_vector(f, w, here, lines, f.gep("i8", panel, i64(v * t.lanes * self.bytes)))
+
+    def _pack_vector(self, f: Function, w: Value, at: Value, lines: Value, panel: Value) -> None:
+        """What w has for a vector of features, taps in ascending order."""
+        axes = [(self.part.channels.count, self.part.channels.w)]
+        axes += [(a.window, a.w) for a in self.part.axes if a.window > 1]
+        while len(axes) > 1 and axes[-2][1] == axes[-1][0] * axes[-1][1]:
+            (n, _), (m, step) = axes[-2:]
+            axes[-2:] = [(n * m, step)]
+        last = axes.pop() if axes[-1][1] == 1 else (1, 1)
+        wide, row = i64(self.part.features.w * self.bytes), i64(self.tile.row)
+
+        def along(rest: list[tuple[int, int]], at: Value, panel: Value) -> Value:
+            if not rest:
+                w_here = f.gep(self.numbers.scalar, w, at)
+                turn(f, self.numbers.scalar, w_here, wide, lines, i64(last[0]), panel, row)
+                return f.gep("i8", panel, i64(last[0] * self.tile.row))
+            (count, step), *others = rest
+            with f.loop(i64(0), i64(count), carry=[panel], trips=True) as loop:
+                loop.next(along(others, f.add(at, f.mul(loop.index, i64(step))), loop.carry[0]))
+            return loop.results[0]
+
+        along(axes, at, panel)
+
+    # One task: a box of results, for some tiles of features
+
+    def _task(self, f: Function, values: list[Value], index: Value) -> None:
+        (x, table, panels, y), p, t = values, self.part, self.tile
+        share, index = f.urem(index, i64(self.shares)), f.udiv(index, i64(self.shares))
+        group, number = f.udiv(index, i64(self.boxes.count)), f.urem(index, i64(self.boxes.count))
+        starts, extents = self.boxes.at(f, number)
+        y_at = f.add(f.mul(group, i64(p.groups.y)), i64(p.y))
+        for a, start in zip(p.axes, starts, strict=True):
+            y_at = f.add(y_at, f.mul(start, i64(a.y)))
+        y = f.gep(self.numbers.scalar, y, y_at)
+        copy = None if self.direct else self.copy
+        x = source(f, self.numbers, p, copy, x, f.mul(group, i64(p.groups.x)), starts, extents)
+        places = f.alloca("i64", self.positions)
+        count = emit_places(f, places, extents, [s * self.bytes for s in self.places.steps])
+        sums = f.alloca("i8", self.positions * t.row)
+        panels = f.gep("i8", panels, f.mul(group, i64(self.tiles * self.panel_bytes)))
+        per = -(-self.tiles // self.shares)
+        start = f.mul(share, i64(per))
+        with f.loop(start, f.intrinsic("llvm.smin", f.add(start, i64(per)), i64(self.tiles))) as loop:
+            panel = f.gep("i8", panels, f.mul(loop.index, i64(self.panel_bytes)))
+            no = const("i1", 0)
+            emit_sums(f, t, x, (places, count), (table, i64(p.depth)), panel, sums, t.row, no)
+            self._turn(f, sums, y, f.mul(loop.index, i64(t.columns)), extents)
+
+    def _turn(self, f: Function, sums: Value, y: Value, first: Value, extents: list[Value]) -> None:
+        """The sums of a tile of features to their rows in y."""
+        p, t = self.part, self.tile
+        count = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), first), i64(t.columns))
+        y = f.gep(self.numbers.scalar, y, f.mul(first, i64(p.features.y)))
+        steps, extents = [a.y for a in p.axes], list(extents)
+        while len(steps) > 1 and extents[-1].text[0] != "%" and steps[-2] == steps[-1] * int(extents[-1].text):
+            steps.pop(-2)
+            inner = extents.pop()
+            extents[-1] = f.mul(extents[-1], inner)
+
+        def along(axis: int, y: Value, sums: Value) -> Value:
+            last = axis == len(extents) - 1
+            step = t.lanes if last else 1
+            with f.loop(i64(0), extents[axis], step, carry=[sums], trips=True) as loop:
+                here = f.gep(self.numbers.scalar, y, f.mul(loop.index, i64(steps[axis])))
+                if last:
+                    lines = f.intrinsic("llvm.smin", f.sub(extents[axis], loop.index), i64(step))
+                    apart = i64(p.features.y * self.bytes)
+                    turn(f, t.scalar, loop.carry[0], i64(t.row), lines, count, here, apart, exact=True)
+                    loop.next(f.gep("i8", loop.carry[0], f.mul(lines, i64(t.row))))
+                else:
+                    loop.next(along(axis + 1, here, loop.carry[0]))
+            return loop.results[0]
+
+        along(0, y, sums)
