@@ -561,7 +561,8 @@ class _Fusion:
                 found.append(v)
                 continue
             view = self.filled(v) if type(v) is Literal else self.contiguous(v)
-            if view.base in inputs or view.base in taken or view.offset or _numel(view.shape) != view.base.aval.size:
+            part = view.shape != view.base.aval.shape and _numel(view.shape) != view.base.aval.size
+            if view.base in inputs or view.base in taken or view.offset or part:
                 view = self.duplicate(v, view)
             taken.add(view.base)
             found.append(view)

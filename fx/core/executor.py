@@ -11,9 +11,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from .array import Array, as_buffer
+from .avals import Aval
 from .config import settings
 from .devices import HOST, common_backend
+from .errors import ArgumentError, lines
 from .interpret import run_buffers, wrap
 from .program import Program
 from .trace import no_trace
@@ -65,6 +69,13 @@ def run_compiled(program: Program, values: Sequence[Any], donated: tuple[int, ..
         return wrap(program, values, results, compiled.shared)
 
 
+def run_inside(program: Program, buffers: Sequence[Any]) -> list[Any] | None:
+    """The results of a jitted Program met inside another one that is interpreted; None where it is not compiled."""
+    if not compiles() or common_backend(buffers) is not HOST:
+        return None
+    return executable(program).run(buffers)
+
+
 def compiles() -> bool:
     """Whether jitted Programs are compiled here."""
     s = settings()
@@ -72,18 +83,26 @@ def compiles() -> bool:
 
 
 class Ready:
-    """A compiled Program with everything that does not change between calls with Arrays on the host."""
+    """A compiled Program with everything that does not change between calls with host arrays."""
 
-    __slots__ = ("avals", "consts", "run", "unflatten")
+    __slots__ = ("avals", "consts", "donated", "executable", "name", "run", "unflatten")
 
-    def __init__(self, program: Program, consts: Sequence[Any], unflatten: Any):
-        self.run = executable(program).run
+    def __init__(
+        self, program: Program, consts: Sequence[Any], unflatten: Any, donated: tuple[int, ...], name: str
+    ):
+        self.executable = executable(program)
+        self.run = self.executable.run
         self.consts = [as_buffer(c) for c in consts]
         self.avals = program.out_avals
-        self.unflatten = unflatten
+        self.unflatten, self.donated, self.name = unflatten, donated, name
 
-    def __call__(self, arrays: Sequence[Array]) -> Any:
-        results = self.run([x.buffer for x in arrays] + self.consts)
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        """The result for leaves that are Arrays or buffers."""
+        if self.donated:
+            return self._donating(leaves)
+        return self.wrapped(self.run([x.buffer if type(x) is Array else x for x in leaves] + self.consts))
+
+    def wrapped(self, results: list[Any]) -> Any:
         out = []
         for buffer, aval in zip(results, self.avals):  # noqa: B905
             array = Array(buffer, aval.weak)
@@ -91,11 +110,86 @@ class Ready:
             out.append(array)
         return self.unflatten(out)
 
+    def _donating(self, leaves: Sequence[Any]) -> Any:
+        given = [leaves[i] for i in self.donated]
+        sole = [type(x) is Array and sys.getrefcount(x.buffer) <= 2 for x in given]
+        buffers = [x.buffer if type(x) is Array else x for x in leaves] + self.consts
+        results = self.executable.run_donated(buffers, self.donated, sole)
+        for x in given:
+            if type(x) is Array:
+                x.buffer = Donated(self.name, x.aval)
+        return self.wrapped(results)
 
-def ready(program: Program, values: Sequence[Any], consts: Sequence[Any], unflatten: Any) -> Ready | None:
+
+def ready(
+    program: Program, leaves: Sequence[Any], consts: Sequence[Any], unflatten: Any, donated: tuple[int, ...], name: str
+) -> Ready | None:
     """The short way for later calls; None where results may share memory, or something is not on the host."""
-    if not compiles() or any(type(v) is not Array for v in values) or executable(program).shared:
+    if not compiles() or executable(program).shared:
         return None
-    if common_backend([as_buffer(v) for v in (*values, *consts)]) is not HOST:
+    if common_backend([as_buffer(v) for v in (*leaves, *consts)]) is not HOST:
         return None
-    return Ready(program, consts, unflatten)
+    return Ready(program, consts, unflatten, donated, name)
+
+
+class Donated:
+    """In place of the buffer of an array that was given up."""
+
+    def __init__(self, name: str, aval: Aval):
+        self._name, self.shape, self.dtype = name, aval.shape, aval.dtype
+
+    def __getattr__(self, attribute: str) -> Any:
+        raise ArgumentError(
+            lines(
+                f"This array was donated to {self._name} and may not be used again.",
+                "Use the result of that call, or drop it from donate_argnums.",
+            )
+        )
+
+
+# The key of a call, found quickly
+
+
+class Unusual(Exception):
+    """Arguments that the short way does not take."""
+
+
+def quick_key(args: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    """Leaves (Arrays and buffers) and a key of settings, structure and avals, for host arrays in plain containers.
+
+    Raises Unusual for anything else.
+    """
+    leaves: list[Any] = []
+    key: list[Any] = [settings().key]
+    for x in args:
+        _collect(x, leaves, key)
+    return leaves, tuple(key)
+
+
+def _collect(x: Any, leaves: list[Any], key: list[Any]) -> None:
+    t = type(x)
+    if t is Array:
+        if type(x.buffer) is not np.ndarray and not isinstance(x.buffer, np.generic):
+            raise Unusual
+        leaves.append(x)
+        key.append(x.known or x.aval)
+    elif t is tuple or t is list:
+        key.append((t, len(x)))
+        for item in x:
+            _collect(item, leaves, key)
+    elif t is dict:
+        try:
+            names = sorted(x)
+        except TypeError:
+            raise Unusual from None
+        key.append(tuple(names))
+        for name in names:
+            _collect(x[name], leaves, key)
+    elif t is np.ndarray and x.dtype.isnative and x.dtype.kind in "fiub":
+        leaves.append(x)
+        key.append((x.shape, x.dtype))
+    elif t is float or t is int:
+        leaves.append(as_buffer(x))
+        key.append(t)
+    else:
+        raise Unusual

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.pool import HOST, Statistics
-from ..backends.pool.statistics import BUCKET_HEADS, bucket_rows
+from ..backends.pool.statistics import BUCKET_HEADS, LIFETIME_HEADS, bucket_rows, lifetime_rows
 from ..core.errors import ArgumentError, brief, lines
 from ._live import leaks as leaks, live_arrays as live_arrays, mark as mark
 from ._region import region as region
@@ -43,21 +43,21 @@ def stats() -> Statistics:
 
 
 def print_stats() -> None:
-    """Print `stats()` as tables."""
+    """Print `stats()` as tables: totals, size classes, lifetimes."""
     from rich.console import Console
     from rich.table import Table
 
     s = stats()
-    totals = Table(title=f"memory pool: {s.name}", show_header=False)
-    for row in s.rows():
-        totals.add_row(*row)
-    buckets = Table(*BUCKET_HEADS)
-    for cells in bucket_rows(s):
-        buckets.add_row(*cells)
     console = Console()
-    console.print(totals)
-    if s.buckets:
-        console.print(buckets)
+    tables: list[tuple[list[str], Any]] = [
+        ([f"memory pool: {s.name}", ""], s.rows()),
+        (BUCKET_HEADS, bucket_rows(s)),
+    ]
+    for heads, rows in [*tables, (LIFETIME_HEADS, lifetime_rows(s))]:
+        table = Table(*heads)
+        for cells in rows:
+            table.add_row(*cells)
+        console.print(table)
 
 
 def peak() -> int:

@@ -37,6 +37,10 @@ class Live:
         return format_bytes(self.nbytes), kind, self.device, self.made or ""
 
 
+SHOWN = 30
+"""Rows of a printed listing."""
+
+
 class Listing(list[Live]):
     """Live memory, the largest first; prints as a table."""
 
@@ -46,10 +50,12 @@ class Listing(list[Live]):
         return sum(x.nbytes for x in self)
 
     def __repr__(self) -> str:
-        rows = [x.row() for x in self]
+        rows = [x.row() for x in self[:SHOWN]]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         text = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([f"{len(self)} buffer{'s' * (len(self) != 1)}, {format_bytes(self.nbytes)}", *text])
+        more = [f"... and {len(self) - SHOWN} more"] if len(self) > SHOWN else []
+        head = f"{len(self)} buffer{'s' * (len(self) != 1)}, {format_bytes(self.nbytes)}"
+        return "\n".join([head, *text, *more])
 
     def _repr_html_(self) -> str:
         return html_table(["bytes", "array", "device", "made"], [x.row() for x in self])

@@ -14,7 +14,7 @@ from fx.backends.cpu.engine import build, engine
 from fx.backends.cpu.gemm.axes import Axis
 from fx.backends.cpu.gemm.blocking import PLAN
 from fx.backends.cpu.gemm.library import library
-from fx.backends.cpu.gemm.product import NO_HOOKS, Product, is_vector, parts_of, plan, vector_plan
+from fx.backends.cpu.gemm.product import NO_HOOKS, Hooks, Product, is_vector, parts_of, plan, vector_plan
 from fx.backends.cpu.gemm.tiles import tile
 from fx.backends.cpu.llvm import Module, Value, i64
 from fx.backends.cpu.operations.contract import Contract, can_fuse, emit_contract, matrix_shape
@@ -158,7 +158,7 @@ def multiply(p: Product, a: Any, b: Any, c: Any) -> None:
     record = np.array(PLAN.array(vector_plan(p) if alone else plan(p)), np.int64)
     suffix = "f32" if p.scalar == "float" else "f64"
     entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 11)(
-        library().address[f"fx_{'gemv' if alone else 'gemm'}_{suffix}"]
+        library(p.scalar).address[f"fx_{'gemv' if alone else 'gemm'}_{suffix}"]
     )
     data = [z.ctypes.data for z in (a, b, c)]
     entry(record.ctypes.data, *data, data[2], *[None] * 6)
@@ -381,7 +381,7 @@ def test_packing_by_the_caller() -> None:
         some = Value("%there", "ptr")
         p = Product("float", m, n, k, 0, 0, 0, 0, n, n)
         record = np.array(PLAN.array(plan(p, Hooks(pack_a=some, pack_b=some))), np.int64)
-        entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 11)(library().address["fx_gemm_f32"])
+        entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 11)(library("float").address["fx_gemm_f32"])
         c = np.zeros((m, n), "float32")
         hooks = [ctypes.cast(x, ctypes.c_void_p).value for x in (pack_a, pack_b)]
         with threads(1):

@@ -76,10 +76,11 @@ def test_stats_print(capsys):
     )
     assert "reserved" in text and "peak" in text and max(map(len, text.splitlines())) < 100
     page = s._repr_html_()
-    assert page.count("<table>") == page.count("</table>") == 2 and "4 MiB" in page and "hit rate" in page
+    assert page.count("<table>") == page.count("</table>") == 3 and "4 MiB" in page and "hit rate" in page
     memory.print_stats()
     printed = capsys.readouterr().out
     assert "memory pool: host" in printed and "utilisation" in printed and "4 MiB" in printed
+    assert "lifetime in requests" in printed and "█" in printed
     del x
 
 
@@ -205,6 +206,8 @@ def test_live_arrays_print():
     assert first.split() == ["3.815", "MiB", "f32[1000003]", "cpu", "step,", "made", "at", "<train>.py:7"]
     assert "&lt;train&gt;.py:7" in listing._repr_html_()
     assert "0 buffers" in repr(type(listing)())
+    many = repr(type(listing)([listing[0]] * 35)).splitlines()
+    assert len(many) == 32 and many[-1] == "... and 5 more"
     del x
 
 

@@ -19,6 +19,7 @@ from fx.backends import pool as package
 from fx.backends.pool import SMALL, HostMemory, Pool, block_under
 from fx.backends.pool.blocks import FREE, PAGE
 from fx.backends.pool.buckets import ALIGNMENT, class_size
+from fx.backends.pool.statistics import lifetime_rows
 from fx.core.errors import OutOfMemoryError
 
 F4 = np.dtype("float32")
@@ -407,6 +408,15 @@ def test_lifetimes_count_requests(pool):
     pool.give(first)
     s = pool.statistics()
     assert s.lifetimes[0] == 9 and s.lifetimes[4] == 1 and sum(s.lifetimes) == 10  # 8 <= 9 requests < 16
+    rows = lifetime_rows(s)
+    assert [r[:2] for r in rows] == [
+        ("0", "9"),
+        ("1", "0"),
+        ("2 to 3", "0"),
+        ("4 to 7", "0"),
+        ("8 to 15", "1"),
+    ]
+    assert [len(r[2]) for r in rows] == [40, 0, 0, 0, 5]
 
 
 def test_small_arrays_are_counted_apart(pool):

@@ -135,7 +135,9 @@ class Emission:
         self.registers: dict[Var, int] = {}
         for v in (*program.inputs, *[v for v, _ in program.consts]):
             self.registers.setdefault(v, len(self.registers))
-        self.arity = len(self.registers)
+        for o in self.schedule.outputs:
+            if isinstance(o, View):
+                self.registers.setdefault(o.base, len(self.registers))
         born: dict[Var, int] = {}
         last: dict[Var, int] = {}
         crossing: set[Var] = {o.base for o in self.schedule.outputs if isinstance(o, View)}

@@ -102,13 +102,14 @@ class Executable:
 
     def _choose_run(self, slots: dict[int, Var]) -> None:
         """Programs of one native part whose results are its arrays in order take a shorter way."""
+        self.single = False
         first = self.arity + len(self.consts)
         outputs = [self.emitted.registers.get(o.base) if isinstance(o, View) else None for o in self.schedule.outputs]
         plain = all(isinstance(o, View) and o.shape == o.base.aval.shape for o in self.schedule.outputs)
         if len(self.parts) == 1 and self.parts[0][0] and plain and outputs == list(range(first, len(slots))):
             self.call, self.words, _ = self.parts[0][0]
             self.makers = [_maker(slots[r]) for r in range(first, len(slots))]
-            self.run = self._run_one  # type: ignore[method-assign]
+            self.single = True
 
     def _python_step(self, step: Step) -> tuple[Any, ...]:
         eqn = step.eqn
@@ -147,16 +148,37 @@ class Executable:
         return self.reuses[donated]
 
     def run_donated(self, buffers: Sequence[Any], donated: tuple[int, ...], sole: Sequence[bool]) -> list[Any]:
-        """The same, with results in the memory of donated inputs that nobody else holds (`sole`)."""
+        """The same as `run`, with results in the memory of donated inputs that nobody else holds (`sole`)."""
         given = dict(zip(donated, sole, strict=True))
         places = {r: i for r, i in self.reuse(donated).items() if given[i] and _writable(buffers[i])}
-        return self._run(buffers, places)
+        if self.single:
+            makers = enumerate(self.makers, self.arity + len(self.consts))
+            outs = [buffers[places[r]] if r in places else make() for r, make in makers]
+            return self._run_one(buffers, outs)
+        return self._run_parts(buffers, places)
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Results for input buffers on the host."""
-        return self._run(buffers, {})
+        if self.single:
+            return self._run_one(buffers, [make() for make in self.makers])
+        return self._run_parts(buffers, {})
 
-    def _run(self, buffers: Sequence[Any], places: dict[int, int]) -> list[Any]:
+    def _run_one(self, buffers: Sequence[Any], outs: list[Any]) -> list[Any]:
+        """A Program of one native part whose results are its arrays in order."""
+        registers = (*buffers, *self.consts, *outs)
+        if not self.arena:
+            if self.call(id(registers), 0, self.words):
+                self._native(self.parts[0][0], list(registers), 0)
+            return outs
+        arena = self._take_arena()
+        try:
+            if self.call(id(registers), arena[1], self.words):
+                self._native(self.parts[0][0], list(registers), arena[1])
+        finally:
+            self._give_arena(arena)
+        return outs
+
+    def _run_parts(self, buffers: Sequence[Any], places: dict[int, int]) -> list[Any]:
         registers = [*buffers, *self.consts, *self.blank]
         arena = self._take_arena() if self.arena else None
         try:
@@ -172,22 +194,6 @@ class Executable:
             if arena is not None:
                 self._give_arena(arena)
         return [result(registers) for result in self.results]
-
-    def _run_one(self, buffers: Sequence[Any]) -> list[Any]:
-        """The same for Programs of one native part."""
-        outs = [make() for make in self.makers]
-        registers = (*buffers, *self.consts, *outs)
-        if not self.arena:
-            if self.call(id(registers), 0, self.words):
-                self._native(self.parts[0][0], list(registers), 0)
-            return outs
-        arena = self._take_arena()
-        try:
-            if self.call(id(registers), arena[1], self.words):
-                self._native(self.parts[0][0], list(registers), arena[1])
-        finally:
-            self._give_arena(arena)
-        return outs
 
     def _native(self, entry: Any, registers: list[Any], arena: int) -> None:
         """Run a native part; arrays that it cannot read as they are, are copied to row-major order first."""

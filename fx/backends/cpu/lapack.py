@@ -128,7 +128,7 @@ def _symbol(library: ctypes.CDLL, pattern: str, name: str) -> int:
     try:
         return int(ctypes.cast(getattr(library, pattern.format(name)), ctypes.c_void_p).value or 0)
     except AttributeError:
-        raise LookupError(f"NumPy's LAPACK has no routine {name}") from None
+        raise LookupError(f"there is no {pattern.format(name)}") from None
 
 
 def scipy_source() -> Source:
@@ -142,6 +142,19 @@ def _capsule_address(tables: list[dict[str, Any]], name: str) -> int:
         if name in table:
             return int(_capsule_pointer(table[name], _capsule_name(table[name])))
     raise LookupError(f"SciPy has no routine {name}")
+
+
+def thread_control() -> tuple[int, int] | None:
+    """Where OpenBLAS gets and sets its number of threads, if it is the library in use and has one."""
+    module = "numpy.linalg._umath_linalg" if source().name == "numpy" else "scipy.linalg.cython_lapack"
+    library = ctypes.CDLL(importlib.import_module(module).__file__)
+    for start in ("scipy_", ""):
+        for end in ("64_", ""):
+            names = [f"{start}openblas_{verb}_num_threads{end}" for verb in ("get", "set")]
+            if all(hasattr(library, name) for name in names):
+                get, set_ = (_symbol(library, "{}", name) for name in names)
+                return get, set_
+    return None
 
 
 _capsule_name = ctypes.pythonapi.PyCapsule_GetName

@@ -155,11 +155,11 @@ def _build() -> _Pool:
 
 def _start(address: dict[str, int]) -> None:
     ctypes.CFUNCTYPE(None, ctypes.c_int64)(address["fx_pool_start"])(_configured())
-    _after_fork(address["fx_pool_reset"])
+    after_fork(address["fx_pool_reset"])
     atexit.register(ctypes.CFUNCTYPE(None)(address["fx_pool_stop"]))
 
 
-def _after_fork(address: int) -> None:
+def after_fork(address: int) -> None:
     """Call the function at an address in children forked by anybody, or at least in those forked by Python."""
     libc = ctypes.CDLL(None)
     child = ctypes.c_void_p(address)

@@ -10,7 +10,7 @@ import ctypes
 import functools
 from typing import Any
 
-from numpy._core import _multiarray_umath
+from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
 from ..cpu import engine
 from .statistics import Watch

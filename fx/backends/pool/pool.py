@@ -365,7 +365,7 @@ class Pool:
 
     def _repair(self) -> None:
         """After an operation that was cut short: derive all that depends on the states of the blocks from them."""
-        idle = set()
+        idle: set[int] = set()
         for bucket in self._all():
             bucket.idle = deque(b for b in bucket.idle if b.state == IDLE)
             idle.update(map(id, bucket.idle))

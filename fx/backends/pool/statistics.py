@@ -141,10 +141,11 @@ class Statistics:
 
     def _repr_html_(self) -> str:
         head = html_table(["memory pool", self.name], self.rows())
-        return head + html_table(BUCKET_HEADS, bucket_rows(self))
+        buckets = html_table(BUCKET_HEADS, bucket_rows(self))
+        return head + buckets + html_table(LIFETIME_HEADS, lifetime_rows(self))
 
 
-BUCKET_HEADS = ["block", "allocations", "hits", "misses", "evictions", "live", "idle", "utilisation"]
+BUCKET_HEADS = ["block", "allocations", "hits", "misses", "evicted", "live", "idle", "utilisation"]
 
 
 def bucket_rows(statistics: Statistics) -> list[tuple[str, ...]]:
@@ -157,6 +158,23 @@ def bucket_rows(statistics: Statistics) -> list[tuple[str, ...]]:
         )
         for b in sorted(statistics.buckets, key=lambda b: -b.size)
     ]
+
+
+LIFETIME_HEADS = ["lifetime in requests", "blocks", ""]
+
+
+def lifetime_rows(statistics: Statistics) -> list[tuple[str, ...]]:
+    """A row per power of two, with a bar, up to the longest lifetime."""
+    counts = statistics.lifetimes
+    last = max((k for k, n in enumerate(counts) if n), default=-1)
+    return [
+        (f"{1 << k >> 1} to {(1 << k) - 1}" if k > 1 else str(k), f"{n:,}", "█" * -(-BAR * n // max(counts)))
+        for k, n in enumerate(counts[: last + 1])
+    ]
+
+
+BAR = 40
+"""Characters of the longest bar."""
 
 
 def html_table(heads: list[str], rows: Any) -> str:

@@ -16,7 +16,7 @@ from ..avals import Aval
 from ..boundary import boundary
 from ..config import settings, trace_key
 from ..errors import ArgumentError, brief, lines
-from ..executor import Ready, ready, run_compiled
+from ..executor import Donated, Ready, Unusual, quick_key, ready, run_compiled
 from ..program import Program, closed_program, format_program, program_of
 from ..source import describe, here
 from ..structure import Abstract, clear_structures
@@ -78,7 +78,7 @@ class Jitted:
         """Forget everything compiled; `trace_count` starts again at 0."""
         self.entries: dict[Signature, Entry] = {}
         self.quick: dict[Any, Ready] = {}
-        """For calls with Arrays alone: settings and avals to what is ready to run."""
+        """For calls with host arrays in plain containers: the key of the call to what is ready to run."""
         self.trace_count = 0
         """How often the function was traced."""
         self.last_miss: str | None = None
@@ -86,10 +86,16 @@ class Jitted:
 
     @boundary
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.quick and not kwargs:
-            found = self.quick.get(_quick_key(args))
-            if found is not None and current_trace() is None:
-                return found(args)
+        if self.quick and not kwargs and current_trace() is None:
+            try:
+                leaves, key = quick_key(args)
+            except Unusual:
+                key = None
+            found = self.quick.get(key)
+            if found is not None:
+                if self.donated_names:
+                    self._check_once(args, kwargs)
+                return found(leaves)
         if settings().disable_jit:
             return self.fun(*args, **kwargs)
         if self.donated_names:
@@ -100,22 +106,27 @@ class Jitted:
             entry = self._trace(signature, leaves, dynamic, keywords)
         values = leaves + entry.consts
         if current_trace() is None:
+            if not kwargs and not self.static_names:
+                self._remember(entry, args)
             results = run_compiled(entry.program, values, entry.donated)
             if self.donated_names:
                 self._take(args, kwargs)
-            elif not kwargs and not self.static_names and len(leaves) == len(args):
-                self._remember(entry, args)
         else:
             results = call(entry.program, *values)
         return entry.out_tree.unflatten(results)
 
     def _remember(self, entry: Entry, args: tuple[Any, ...]) -> None:
         """Take the short way at the next call with such arguments."""
-        key = _quick_key(args)
-        if key is not None and not any(isinstance(c, Tracer) for c in entry.consts):
-            found = ready(entry.program, args, entry.consts, entry.out_tree.unflatten)
-            if found is not None:
-                self.quick[key] = found
+        if any(isinstance(c, Tracer) for c in entry.consts):
+            return
+        try:
+            leaves, key = quick_key(args)
+        except Unusual:
+            return
+        name, unflatten = name_of(self.fun), entry.out_tree.unflatten
+        found = ready(entry.program, leaves, entry.consts, unflatten, entry.donated, name)
+        if found is not None:
+            self.quick[key] = found
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -240,16 +251,6 @@ class Jitted:
             x.buffer = Donated(name_of(self.fun), x.aval)
 
 
-def _quick_key(args: tuple[Any, ...]) -> Any:
-    """Settings and avals, if all arguments are plain Arrays."""
-    key: list[Any] = [settings().key]
-    for x in args:
-        if type(x) is not Array:
-            return None
-        key.append(x.known or x.aval)
-    return tuple(key)
-
-
 @tree.register_static
 class _Static:
     """Stands in the tree for a static argument, which belongs to the key instead."""
@@ -265,21 +266,6 @@ class _Static:
 
 
 _STATIC = _Static()
-
-
-class Donated:
-    """In place of the buffer of an array that was given up."""
-
-    def __init__(self, name: str, aval: Aval):
-        self._name, self.shape, self.dtype = name, aval.shape, aval.dtype
-
-    def __getattr__(self, attribute: str) -> Any:
-        raise ArgumentError(
-            lines(
-                f"This array was donated to {self._name} and may not be used again.",
-                "Use the result of that call, or drop it from donate_argnums.",
-            )
-        )
 
 
 def _names(fun: Any, argnums: Any, argnames: Any, what: str) -> set[Any]:

@@ -112,13 +112,6 @@ class Dots:
         return useful * products / (max(products, loads) + 0.25 * min(products, loads))
 
     @property
-    def speed(self) -> float:
-        """Useful products a cycle, the ends of rows and the sums across lanes counted."""
-        width, piece = self.boxes.extents[-1], self.tile.piece
-        steps = self.boxes.pieces(piece) / self.tile.pieces
-        return self._speed(self.tile) * width / (-(-width // piece) * piece) * steps / (steps + 12)
-
-    @property
     def scratch(self) -> int:
         """Bytes for the offsets of the entries and the partial results, whatever the strides."""
         return self.table_bytes + self._most_chunks() * self.size * self.bytes

@@ -16,12 +16,18 @@ from .forward import COPY_BYTES, TASK_PRODUCTS, TASKS, emit_offsets
 from .geometry import Part
 from .numbers import Numbers
 from .planes import Copy, in_place, source
-from .sums import best_tile, emit_sums, speed
+from .sums import MOST_VECTORS, best_tile, emit_sums, speed
 from .turning import turn
 
 _POSITIONS = 384
 _FEW_POSITIONS = 96
 """A box of so few is not made smaller to have more tasks."""
+
+
+def possible(part: Part, numbers: Numbers) -> bool:
+    """Whether there are features enough for vectors, and results lie side by side."""
+    enough = part.features.count >= numbers.lanes // 2
+    return enough and numbers.memory == numbers.scalar and part.axes[-1].y == 1
 
 
 class Features:
@@ -31,7 +37,6 @@ class Features:
         self.part, self.numbers = part, Numbers(y.dtype)
         scalar = self.numbers.scalar
         self.bytes = 4 if scalar == "float" else 8
-        self.possible = self.numbers.memory == scalar and part.axes[-1].y == 1
         self.direct = all(a.inside for a in part.axes)
         self.boxes = Boxes(part.axes, grown(part.axes, self._fits))
         self.positions = self.boxes.pieces(1)
@@ -61,12 +66,14 @@ class Features:
     def speed(self) -> float:
         """Useful products a cycle; to turn a result costs as much as some products."""
         depth = self.part.depth
-        return self.possible * speed(self.tile, self.positions, self.part.features.count) * depth / (depth + 24)
+        return speed(self.tile, self.positions, self.part.features.count) * depth / (depth + 24) * 0.93
 
     @property
     def scratch(self) -> int:
-        """Bytes for the offsets of the taps and the packed weights."""
-        return self.table_bytes + self.part.groups.count * self.tiles * self.panel_bytes
+        """Bytes for the offsets of the taps and the packed weights, whatever the strides."""
+        p, lanes = self.part, self.tile.lanes
+        columns = p.features.count + MOST_VECTORS * lanes - 1
+        return self.table_bytes + p.groups.count * columns * (p.depth + lanes) * self.bytes
 
     def emit(self, f: Function, x: Value, w: Value, y: Value, scratch: Value) -> None:
         p = self.part

@@ -22,7 +22,7 @@ from .geometry import Axis, Part
 from .numbers import Numbers
 from .partials import Moved, Partials
 from .planes import Copy, in_place, source
-from .sums import best_tile, emit_sums, speed
+from .sums import best_tile, emit_sums
 from .turning import turn
 
 _POSITIONS = 1024
@@ -40,8 +40,8 @@ class Gradient:
         self.plain = self.numbers.memory == self.numbers.scalar and part.axes[-1].y == 1
         """The other operand can be transposed from where it lies."""
         self.direct = all(a.inside for a in part.axes) and self.numbers.memory == self.numbers.scalar
-        self.tile = best_tile(self.numbers.scalar, part.depth, part.columns.count)
-        self.tiles = -(-part.columns.count // self.tile.columns)
+        self.tile = best_tile(self.numbers.scalar, part.depth, part.features.count)
+        self.tiles = -(-part.features.count // self.tile.columns)
         self.boxes = Boxes(part.axes, grown(part.axes, self._fits))
         self.copy = Copy(part.axes, self.boxes.extents, self.numbers.lanes)
         self.y_copy = self._y_copy(self.boxes.extents)
@@ -52,10 +52,6 @@ class Gradient:
         per = -(-self.boxes.count // min(self.boxes.count, self._most_chunks()))
         self.chunks = -(-self.boxes.count // per)
         self.table_bytes = -(-part.depth * 8 // 64) * 64
-
-    @property
-    def speed(self) -> float:
-        return speed(self.tile, self.part.depth, self.part.columns.count)
 
     def _fits(self, box: Sequence[int]) -> bool:
         positions = 1

@@ -14,6 +14,7 @@ from ..llvm import Function, Module, Value, const, i64, vector
 
 _PANEL_BYTES = 24 << 10
 """What of a panel a run of the kernel reads: it should stay in the first-level cache."""
+MOST_VECTORS = 4
 
 
 class Tile(NamedTuple):
@@ -40,7 +41,7 @@ def best_tile(scalar: str, entries: int, columns: int) -> Tile:
     lanes = host().vector_bytes // size
     tiles = [
         Tile(e, v, scalar, lanes, size)
-        for v in range(1, 5)
+        for v in range(1, MOST_VECTORS + 1)
         for e in range(1, 9)
         if e * v + v + 1 < host().registers
     ]

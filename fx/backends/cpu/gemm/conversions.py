@@ -74,11 +74,16 @@ class Way(NamedTuple):
     back: Change
 
 
-def way_through_floats(dtype: np.dtype[Any], depth: int) -> Way | None:
-    """float16 and bfloat16 in float32; integers where sums of `depth` products are exact; booleans as 0 and 1."""
+def way_through_floats(dtype: np.dtype[Any], rows: int, cols: int, depth: int) -> Way | None:
+    """float16 and bfloat16 in float32; integers where sums of `depth` products are exact; booleans as 0 and 1.
+
+    For matrices; integers and booleans are multiplied with vectors as quickly in loops.
+    """
     single, double = np.dtype(np.float32), np.dtype(np.float64)
     if dtype.kind in "fV":
         return Way(single, lambda f, x: x, lambda f, x: x)
+    if min(rows, cols) < 4:
+        return None
     if dtype.kind == "b":
         return Way(single, _converter("uitofp", "float"), _positive)
     if dtype.kind in "iu":

@@ -18,14 +18,14 @@ from ..llvm import Function, Value, i64
 from ..operations.operation import Buffer, row_major
 from .axes import axes_of, extent
 from .copying import Change, Step, emit_copy
-from .library import library
+from .library import working_memory
 from .matrices import form_of
 
 
 @contextmanager
 def workspace(f: Function, nbytes: int) -> Iterator[Value]:
     """Memory for what stands inside."""
-    library()
+    working_memory()
     memory = f.call("fx_workspace_take", "ptr", [i64(nbytes)])
     yield memory
     f.call("fx_workspace_give", "void", [memory])

@@ -61,7 +61,7 @@ def emit_product(
 
     k is at least 1; at most BATCH_AXES batch axes. `first` is where the matrix of the epilogue starts.
     """
-    library()
+    library(p.scalar)
     parts = parts_of(p, hooks)
     if parts == 1:
         _call(f, p, a, b, c, hooks, first)

@@ -3,58 +3,46 @@
     ptr fx_workspace_take(i64 bytes)   a block of at least that size, aligned to 64
     void fx_workspace_give(ptr)        the block back
 
-A few blocks wait in slots, exchanged atomically; a block that is too small is replaced by one that is not, so the
-memory kept is what the largest simultaneous uses needed.
+Sizes are powers of two; a few blocks of each size wait in slots, exchanged atomically. What is kept is what was in use
+at one time; the largest blocks go back to the system at once.
 """
 
 from __future__ import annotations
 
-from ..llvm import NULL, Function, Module, Value, const, i64
+from ..llvm import NULL, Function, Module, Value, i64
 
-SLOTS = 16
+SLOTS = 4
+"""Blocks of one size that are kept."""
+SMALLEST, LARGEST = 12, 25
+"""Logarithms of the sizes that are kept."""
 HEADER = 64
 
 
-def workspace(m: Module) -> None:
+def workspace(m: Module) -> Module:
     """Both functions, in module `m`."""
-    m.zeros("workspace_slots", 8 * SLOTS)
-    m.declare("aligned_alloc", "ptr", ["i64", "i64"])
-    m.declare("free", "void", ["ptr"])
+    m.zeros("workspace_slots", 8 * SLOTS * (LARGEST - SMALLEST + 1))
     _take(m)
     _give(m)
+    return m
 
 
-def _slot(f: Function, i: Value) -> Value:
-    return f.gep("ptr", Value("@workspace_slots", "ptr"), i)
+def _slots(f: Function, size: Value) -> Value:
+    """The slots of blocks of two to the power of `size` bytes."""
+    first = f.mul(f.sub(size, i64(SMALLEST)), i64(SLOTS))
+    return f.gep("ptr", Value("@workspace_slots", "ptr"), first)
 
 
 def _take(m: Module) -> None:
     f = m.function("fx_workspace_take", "ptr", ["i64"], internal=False, attrs="nounwind")
-    (wanted,) = f.args
-    body, found, fits, small, following, fresh = (
-        f.new_label(s) for s in ("body", "found", "fits", "small", "next", "new")
-    )
-    entry = f.label
-    f.branch(body)
-    f.block(body)
-    i = Value("%slot", "i64")
-    after = Value("%following", "i64")
-    f.line(f"%slot = phi i64 [ 0, %{entry} ], [ %following, %{following} ]")
-    block = f.emit(f"atomicrmw xchg ptr {_slot(f, i).text}, ptr null acq_rel", "ptr")
-    f.branch_if(f.icmp("ne", block, NULL), found, following)
-    f.block(found)
-    f.branch_if(f.icmp("sge", f.load("i64", block), wanted), fits, small)
-    f.block(fits)
-    f.ret(f.gep("i8", block, i64(HEADER)))
-    f.block(small)
-    f.call("free", "void", [block])
-    f.branch(fresh)
-    f.block(following)
-    f.line(f"%following = add i64 {i.text}, 1")
-    f.branch_if(f.icmp("slt", after, i64(SLOTS)), body, fresh)
-    f.block(fresh)
-    size = f.and_(f.add(wanted, i64(4095)), i64(-4096))
-    block = f.call("aligned_alloc", "ptr", [i64(64), f.add(size, i64(4096))])
+    wanted = f.intrinsic("llvm.smax", f.args[0], i64(1 << SMALLEST))
+    size = f.sub(i64(64), f.intrinsic("llvm.ctlz", f.sub(wanted, i64(1)), immediate="i1 true"))
+    with f.when(f.icmp("sle", size, i64(LARGEST))):
+        slots = _slots(f, size)
+        for i in range(SLOTS):
+            slot = f.gep("ptr", slots, i64(i))
+            block = f.emit(f"atomicrmw xchg ptr {slot.text}, ptr null acq_rel", "ptr")
+            _return_if(f, f.icmp("ne", block, NULL), f.gep("i8", block, i64(HEADER)))
+    block = f.call("aligned_alloc", "ptr", [i64(64), f.add(f.shl(i64(1), size), i64(HEADER))])
     with f.when(f.icmp("eq", block, NULL)):
         f.call("abort", "void", [])
     f.store(size, block)
@@ -64,14 +52,22 @@ def _take(m: Module) -> None:
 def _give(m: Module) -> None:
     f = m.function("fx_workspace_give", "void", ["ptr"], internal=False, attrs="nounwind")
     block = f.gep("i8", f.args[0], i64(-HEADER))
-    done = f.alloca("i1")
-    f.store(const("i1", 0), done)
-    with f.loop(i64(0), i64(SLOTS), trips=True) as loop, f.when(f.not_(f.load("i1", done))):
-        pair = f.emit(
-            f"cmpxchg ptr {_slot(f, loop.index).text}, ptr null, ptr {block.text} acq_rel monotonic",
-            "{ ptr, i1 }",
-        )
-        f.store(f.emit(f"extractvalue {{ ptr, i1 }} {pair.text}, 1", "i1"), done)
-    with f.when(f.not_(f.load("i1", done))):
-        f.call("free", "void", [block])
+    size = f.load("i64", block)
+    with f.when(f.icmp("sle", size, i64(LARGEST))):
+        slots = _slots(f, size)
+        for i in range(SLOTS):
+            slot = f.gep("ptr", slots, i64(i))
+            pair = f.emit(
+                f"cmpxchg ptr {slot.text}, ptr null, ptr {block.text} acq_rel monotonic", "{ ptr, i1 }"
+            )
+            _return_if(f, f.emit(f"extractvalue {{ ptr, i1 }} {pair.text}, 1", "i1"))
+    f.call("free", "void", [block])
     f.ret()
+
+
+def _return_if(f: Function, mask: Value, x: Value | None = None) -> None:
+    done, after = f.new_label("done"), f.new_label("after")
+    f.branch_if(mask, done, after)
+    f.block(done)
+    f.ret(x)
+    f.block(after)

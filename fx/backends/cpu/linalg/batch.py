@@ -45,10 +45,12 @@ class Routine(NamedTuple):
     sizes: str
     """Names of integers."""
     prepare: Prepare
+    lapack: bool = True
+    """Whether it calls LAPACK."""
 
     @property
     def record(self) -> Record:
-        names = f"status scratch stride batch each {self.arrays} {self.areas} {self.sizes}"
+        names = f"status scratch stride batch each together {self.arrays} {self.areas} {self.sizes}"
         return Record(*names.split())
 
     def symbol(self, dtype: np.dtype[Any]) -> str:
@@ -65,8 +67,23 @@ def emit_routine(m: Module, routine: Routine, dtype: np.dtype[Any]) -> None:
     f.store(i64(-1), status)
     batch, each = routine.record.gets(f, record, "batch each")
     parts = f.udiv(f.add(batch, f.sub(each, i64(1))), each)
-    f.call("fx_parallel", "void", [Value(f"@{symbol}.part", "ptr"), record, parts])
+    run = lambda: f.call("fx_parallel", "void", [Value(f"@{symbol}.part", "ptr"), record, parts])
+    if routine.lapack:
+        _with_lapack_alone(f, routine.record.get(f, record, "together"), run)
+    else:
+        run()
     f.ret(f.atomic_load("i64", status))
+
+
+def _with_lapack_alone(f: Function, together: Value, run: Callable[[], object]) -> None:
+    """Unless LAPACK may use its own threads, for one large matrix."""
+    single = f.icmp("eq", f.call("fx_num_threads", "i64", []), i64(1))
+    alone = f.or_(single, f.icmp("eq", together, i64(0)))
+    with f.when(alone):
+        f.call("fx_lapack_alone", "void", [])
+    run()
+    with f.when(alone):
+        f.call("fx_lapack_as_before", "void", [])
 
 
 def _emit_body(m: Module, routine: Routine, e: Elements, name: str) -> None:

@@ -272,7 +272,7 @@ def _eliminate_column(
     with f.when(f.icmp("ne", p, j)):
         _over_blocks(f, scalar, i64(0), width, lambda columns, c: _swap(columns, at(j, c), at(p, c)))
     pivot = f.load(scalar, at(j, j))
-    with f.when(f.fcmp("une", pivot, const(scalar, 0.0))):
+    with f.when(f.fcmp("one", pivot, const(scalar, 0.0))):  # NaN stays where it is, as with OpenBLAS
         _subtract_row(f, scalar, at, j, first, rows, pivot)
 
 

@@ -11,6 +11,7 @@ from .. import failures, lapack, threads
 from ..engine import Linked, engine
 from ..llvm import Module
 from ..object_cache import cached_object
+from . import alone
 from .batch import Routine, emit_routine
 
 
@@ -21,9 +22,10 @@ def provide(routine: Routine, dtype: np.dtype[Any]) -> Linked:
     failures.ensure()
     text, imports = _assembly(routine, dtype)
     lapack.provide(imports)
+    alone.provide()
     code = cached_object(text, lambda: engine().object_code(text))
     symbol = routine.symbol(dtype)
-    linked = engine().link(code, [symbol], [*imports, "fx_parallel"])
+    linked = engine().link(code, [symbol], [*imports, *alone.NAMES, "fx_parallel", "fx_num_threads"])
     engine().provide(symbol, linked.address[symbol])
     return linked
 

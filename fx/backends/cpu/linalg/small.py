@@ -29,7 +29,7 @@ def _cholesky(f: Function, e: Elements, r: Arguments) -> Item:
     return item
 
 
-cholesky = Routine("small_cholesky", "a out", "t", "n mean width", _cholesky)
+cholesky = Routine("small_cholesky", "a out", "t", "n mean width", _cholesky, lapack=False)
 
 
 def _solve_factored(f: Function, e: Elements, r: Arguments, x: Value, k: Value) -> None:
@@ -61,7 +61,12 @@ def _triangular_solve(f: Function, e: Elements, r: Arguments) -> Item:
 
 
 triangular_solve = Routine(
-    "small_triangular_solve", "a b out", "", "n k flip down across unit", _triangular_solve
+    "small_triangular_solve",
+    "a b out",
+    "",
+    "n k flip down across unit",
+    _triangular_solve,
+    lapack=False,
 )
 
 
@@ -98,7 +103,7 @@ def _zero_pivot(f: Function, e: Elements, packed: Value, width: Value, k: Value)
     return loop.results[0]
 
 
-lu = Routine("small_lu", "a packed pivots order", "t", "m n k refuse width", _lu)
+lu = Routine("small_lu", "a packed pivots order", "t", "m n k refuse width", _lu, lapack=False)
 
 
 def _factor(f: Function, e: Elements, r: Arguments, a: Value) -> Value:
@@ -125,7 +130,7 @@ def _solve(f: Function, e: Elements, r: Arguments) -> Item:
     return item
 
 
-solve = Routine("small_solve", "a b out", "t swaps order", "n k width", _solve)
+solve = Routine("small_solve", "a b out", "t swaps order", "n k width", _solve, lapack=False)
 
 
 def _inv(f: Function, e: Elements, r: Arguments) -> Item:
@@ -148,7 +153,7 @@ def _inv(f: Function, e: Elements, r: Arguments) -> Item:
     return item
 
 
-inv = Routine("small_inv", "a out", "t swaps order", "n nan width", _inv)
+inv = Routine("small_inv", "a out", "t swaps order", "n nan width", _inv, lapack=False)
 
 
 def _odd_swaps(f: Function, r: Arguments) -> Value:
@@ -170,7 +175,7 @@ def _det(f: Function, e: Elements, r: Arguments) -> Item:
     return item
 
 
-det = Routine("small_det", "a det", "t swaps", "n width", _det)
+det = Routine("small_det", "a det", "t swaps", "n width", _det, lapack=False)
 
 
 def _slogdet(f: Function, e: Elements, r: Arguments) -> Item:
@@ -185,4 +190,4 @@ def _slogdet(f: Function, e: Elements, r: Arguments) -> Item:
     return item
 
 
-slogdet = Routine("small_slogdet", "a sign logarithm", "t swaps", "n width", _slogdet)
+slogdet = Routine("small_slogdet", "a sign logarithm", "t swaps", "n width", _slogdet, lapack=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .exponentials import exp_near_zero, normal_exp, reduce_ln2, scaling
-from .expression import X, at_most, copysign, fma, horner, outlined, pick, polynomial, select, sqrt, table
+from .expression import X, at_most, copysign, fma, outlined, pick, polynomial, select, sqrt, table, two_chains
 from .logarithms import log_of_parts, split_float
 
 ERF_SPLIT = 0.92
@@ -63,4 +63,4 @@ def erf_inv(x: X) -> X:
 
 
 def _around(name: str, x: X, middle: float) -> X:
-    return horner(x - middle, table(name, x))
+    return two_chains(x - middle, table(name, x))

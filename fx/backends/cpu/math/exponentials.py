@@ -16,12 +16,12 @@ from .expression import (
     at_most,
     fma,
     has_fast_ldexp,
-    horner,
     ldexp,
     pick,
     polynomial,
     select,
     table,
+    two_chains,
 )
 
 LOG2_E = 1 / math.log(2)
@@ -78,7 +78,7 @@ def reduce_to_expm1(x: X, offset: float) -> tuple[X, X, X]:
 
 def exp_near_zero(r: X) -> X:
     """exp(r) for |r| <= ln 2 / 2."""
-    return horner(r, (1.0, 1.0, *table("EXP", r)))
+    return two_chains(r, (1.0, 1.0, *table("EXP", r)))
 
 
 def scaling(x: X, *, negative: bool = False) -> tuple[X | float, Callable[[X, X], X]]:
@@ -116,7 +116,7 @@ def exp2(x: X) -> X:
 
 def exp2_near_zero(r: X) -> X:
     """2**r for |r| <= 1 / 2."""
-    return horner(r, (1.0, *table("EXP2", r)))
+    return two_chains(r, (1.0, *table("EXP2", r)))
 
 
 def normal_exp(x: X) -> X:

@@ -197,24 +197,25 @@ LONG = 8
 """From this many coefficients on a polynomial is evaluated in two chains."""
 
 
-def horner(x: X, coefficients: Sequence[float]) -> X:
-    """The polynomial with these coefficients, constant first.
-
-    Long ones wait for their chain of multiply-adds: their upper coefficients are split into even and odd ones, two
-    chains in x**2; the two lowest, which decide the rounding, stay in Horner's order.
-    """
-    if len(coefficients) < LONG:
-        return _chain(x, coefficients)
-    square = x * x
-    even, odd = (_chain(square, coefficients[i::2]) for i in (2, 3))
-    return _chain(x, (*coefficients[:2], fma(odd, x, even)))
-
-
-def _chain(x: X, coefficients: Sequence[Any]) -> X:
+def horner(x: X, coefficients: Sequence[Any]) -> X:
+    """The polynomial with these coefficients, constant first."""
     total: Any = x.of(coefficients[-1])
     for c in coefficients[-2::-1]:
         total = fma(total, x, c)
     return total
+
+
+def two_chains(x: X, coefficients: Sequence[float]) -> X:
+    """The same, with the upper coefficients of a long polynomial split into even and odd ones, polynomials in x**2.
+
+    A long chain of multiply-adds is slower than its number of instructions. The two lowest coefficients, which decide
+    the rounding, stay in Horner's order.
+    """
+    if len(coefficients) < LONG:
+        return horner(x, coefficients)
+    square = x * x
+    even, odd = (horner(square, coefficients[i::2]) for i in (2, 3))
+    return horner(x, (*coefficients[:2], fma(odd, x, even)))
 
 
 def table(name: str, x: X) -> tuple[float, ...]:
@@ -223,7 +224,7 @@ def table(name: str, x: X) -> tuple[float, ...]:
 
 
 def polynomial(name: str, x: X) -> X:
-    return horner(x, table(name, x))
+    return two_chains(x, table(name, x))
 
 
 def pick(x: X, single: Any, double: Any) -> Any:

@@ -82,7 +82,7 @@ def _digamma(x: X) -> X:
     left = x < 0.0
     y = _digamma_right(select(left, 1.0 - x, x))
     y = select(left, y + _pi_over_tan_pi(_fraction(x)), y)
-    y = select(x.equals(0.0), -1.0 / x, y)
+    y = select(abs(x) < 2.0**-60, -1.0 / x, y)
     return select(left & _fraction(x).equals(0.0), x.of(math.nan), y)
 
 

@@ -10,7 +10,7 @@ import math
 
 from .double_double import fast_two_sum
 from .exponentials import bias, digits, exp, ln2_parts, magic, magic_bits
-from .expression import X, at_least, at_most, fma, horner, outlined, pick, polynomial, select, table
+from .expression import X, at_least, at_most, fma, outlined, pick, polynomial, select, table, two_chains
 
 ROOT_HALF = {32: 0x3F3504F3, 64: 0x3FE6A09E667F3BCD}
 ONE = {32: 0x3F800000, 64: 0x3FF0000000000000}
@@ -53,7 +53,7 @@ def log1p_tail(f: X) -> X:
 
 def _bend(f: X) -> X:
     """(log(1 + f) - f) / f**2 in float32."""
-    return horner(f, (-0.5, *table("LOG", f)))
+    return two_chains(f, (-0.5, *table("LOG", f)))
 
 
 def finite_only(x: X, y: X, *, at: float = 0.0) -> X:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .double_double import times, two_sum
 from .exponentials import magic
-from .expression import X, copysign, fma, polynomial, select, sqrt
+from .expression import X, copysign, fma, horner, polynomial, select, sqrt, table
 from .huge_arguments import reduce_huge
 
 HALF_PI_PARTS = {
@@ -76,9 +76,9 @@ def atan(x: X) -> X:
 
 
 def _atan_near_zero(q: X) -> X:
-    """atan(q) for |q| <= 1."""
+    """atan(q) for |q| <= 1. The even and the odd coefficients alone would cancel: one chain."""
     z = q * q
-    return fma(q * z, polynomial("ATAN", z), q)
+    return fma(q * z, horner(z, table("ATAN", z)), q)
 
 
 def atan2(y: X, x: X) -> X:

@@ -104,7 +104,7 @@ def _contracted(
         emit_loops(f, left, right, out, axes)
     elif out.dtype.kind == "c":
         _complex(f, left, right, out, spec)
-    elif way := way_through_floats(out.dtype, extent(axes.inner)):
+    elif way := way_through_floats(out.dtype, *map(extent, (axes.rows, axes.cols, axes.inner))):
         with through_floats(f, way, spec, left, right, out) as (x, y, z):
             _real(f, x, y, z, spec, 1, NO_HOOKS)
     else:

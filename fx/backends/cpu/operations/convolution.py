@@ -12,8 +12,9 @@ from ....core.avals import Aval
 from ..conv.dots import Dots
 from ..conv.geometry import Part, merged, parts, turned
 from ..conv.gradients import Gradient
+from ..conv.numbers import Numbers
 from ..conv.loops import emit_loops
-from ..conv.features import Features
+from ..conv.features import Features, possible
 from ..conv.forward import Forward
 from ....primitives.convolution import conv
 from ..llvm import NULL, TYPES, Function, Value
@@ -45,7 +46,7 @@ class Convolution(Operation):
                 emit_loops(f, x, w, y, part)
 
     def _emit_part(self, f: Function, x: Buffer, w: Buffer, y: Buffer, part: Part, scratch: Value) -> None:
-        planned(part, x, w, y).emit(f, x.pointer, w.pointer, y.pointer, scratch)
+        planned(part, x, y).emit(f, x.pointer, w.pointer, y.pointer, scratch)
 
     def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
         x, w = (Buffer(NULL, a.shape, row_major(a.shape), a.dtype) for a in avals)
@@ -55,21 +56,30 @@ class Convolution(Operation):
         y = Buffer(NULL, out.shape, row_major(out.shape), out.dtype)
         if y.size == 0:
             return 0
-        return max([0, *[planned(p, x, w, y).scratch for p in parts(x, w, y, params)]])
+        plans = [plan for part in parts(x, w, y, params) for plan in plans_for(part, x, y)]
+        return max([0, *[plan.scratch for plan in plans]])
 
 
 Plan = Forward | Features | Gradient | Dots
 
 
-def planned(part: Part, x: Buffer, w: Buffer, y: Buffer) -> Plan:
-    """Sums over the taps where these are as many as the results of an image, or more."""
+def plans_for(part: Part, x: Buffer, y: Buffer) -> list[Plan]:
+    """The forms that may be best; their number and working memory do not depend on strides of x and w.
+
+    Sums over the taps where these are as many as the results of an image, or more.
+    """
+    numbers = Numbers(y.dtype)
     if part.taps >= math.prod(a.count for a in part.axes[1:]):
         back = merged(turned(part))
-        sums, dots = Gradient(back, x, y), Dots(back, x, y)
-        return sums if sums.speed >= dots.speed else dots
+        few = part.features.count < numbers.lanes * 3 // 4
+        return [Dots(back, x, y) if few else Gradient(back, x, y)]
     whole = merged(part)
-    rows, features = Forward(whole, x, y), Features(whole, x, y)
-    return rows if rows.speed >= features.speed else features
+    return [Forward(whole, x, y), *([Features(whole, x, y)] if possible(whole, numbers) else [])]
+
+
+def planned(part: Part, x: Buffer, y: Buffer) -> Plan:
+    first, *others = plans_for(part, x, y)
+    return max([first, *others], key=lambda plan: plan.speed) if others else first
 
 
 def known(dtype: np.dtype[Any]) -> bool:

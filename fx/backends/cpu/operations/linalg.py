@@ -138,7 +138,11 @@ def _split(a: Aval, sizes: dict[str, int], areas: dict[str, int], cubes: float, 
     parts = max(1, min(parts, _SCRATCH // max(stride, 1)))
     each = -(-batch // parts)
     parts = -(-batch // each)
-    return Split({"stride": stride, "batch": batch, "each": each, **offsets, **sizes}, parts * stride)
+    together = parts == 1 and n >= _SEQUENTIAL
+    return Split(
+        {"together": together, "stride": stride, "batch": batch, "each": each, **offsets, **sizes},
+        parts * stride,
+    )
 
 
 class Cholesky(Factorization):

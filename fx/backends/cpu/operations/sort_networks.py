@@ -15,7 +15,7 @@ from ..engine import host
 from ..llvm import Function, Module, Value, bits_of, const, const_vector, i64, lanes_of, vector
 from .layout import either
 
-_VECTORS = 32
+_VECTORS = 64
 """Vectors of the longest line."""
 _BLOCK = 8
 """Vectors that are merged in registers."""
@@ -135,45 +135,48 @@ def _write_block(f: Function, word: str, distance: int) -> None:
 
 
 def _write_long(f: Function, word: str) -> None:
-    """merged(words, n), n > 4 vectors: parts of four by the network, then merges of 8, 16 and 32 vectors."""
+    """merged(words, n), n > 4 vectors: parts of four by the network, then merges of 8, 16, ... vectors."""
     words, n = f.args
     lanes = lanes_for(word)
     kind = vector(word, lanes)
     buffer = f.alloca(kind, _VECTORS)
     blocks = f.udiv(f.add(n, i64(_BLOCK * lanes - 1)), i64(_BLOCK * lanes))
-    blocks = f.shl(
-        i64(1), f.sub(i64(64), f.intrinsic("llvm.ctlz", f.sub(blocks, i64(1)), immediate="i1 false"))
-    )
     with f.loop(i64(0), f.mul(blocks, i64(2)), trips=True) as loop:
         start = f.mul(loop.index, i64(4 * lanes))
         place = f.gep(word, buffer, start)
         f.call("network4", "void", [f.gep(word, words, start), place, f.sub(n, start)])
     with f.loop(i64(0), blocks, trips=True) as loop:
         f.call("merge", "void", [f.gep(kind, buffer, f.mul(loop.index, i64(_BLOCK)))])
-    size = 2 * _BLOCK
+    vectors, size = f.mul(blocks, i64(_BLOCK)), 2 * _BLOCK
     while size <= _VECTORS:
-        with f.when(f.icmp("sge", f.mul(blocks, i64(_BLOCK)), i64(size))):
-            _merge_long(f, kind, buffer, f.mul(blocks, i64(_BLOCK)), size)
+        _merge_all(f, kind, buffer, vectors, size)
         size *= 2
     _copy_back(f, word, buffer, words, n)
     f.ret()
 
 
-def _merge_long(f: Function, kind: str, buffer: Value, vectors: Value, size: int) -> None:
-    """Every `size` vectors merged from their sorted halves."""
-    mirror = lanes_of(kind) - 1
-    with f.loop(i64(0), vectors, size, trips=True) as outer:
-        base = f.gep(kind, buffer, outer.index)
-        with f.loop(i64(0), i64(size // 2), trips=True) as loop:
-            _exchange_places(f, kind, base, loop.index, f.sub(i64(size - 1), loop.index), mirror)
-        distance = size // 4
-        while distance >= _BLOCK:
-            for start in range(0, size, 2 * distance):
-                with f.loop(i64(start), i64(start + distance), trips=True) as loop:
-                    _exchange_places(f, kind, base, loop.index, f.add(loop.index, i64(distance)), 0)
-            distance //= 2
-    with f.loop(i64(0), vectors, _BLOCK, trips=True) as loop:
-        f.call("clean", "void", [f.gep(kind, buffer, loop.index)])
+def _merge_all(f: Function, kind: str, buffer: Value, vectors: Value, size: int) -> None:
+    """Every `size` vectors merged from their sorted halves; what is missing at the end is as if it were largest."""
+    with f.loop(i64(0), f.sub(vectors, i64(size // 2)), size) as loop:
+        base = f.gep(kind, buffer, loop.index)
+        there = f.intrinsic("llvm.smin", f.sub(vectors, loop.index), i64(size))
+        _merge_long(f, kind, base, there, size)
+        with f.loop(i64(0), there, _BLOCK, trips=True) as block:
+            f.call("clean", "void", [f.gep(kind, base, block.index)])
+
+
+def _merge_long(f: Function, kind: str, base: Value, there: Value, size: int) -> None:
+    """Exchanges down to the distance of a block; an exchange with what is missing changes nothing."""
+    with f.loop(f.sub(i64(size), there), i64(size // 2), trips=True) as loop:
+        mirror = f.sub(i64(size - 1), loop.index)
+        _exchange_places(f, kind, base, loop.index, mirror, lanes_of(kind) - 1)
+    distance = size // 4
+    while distance >= _BLOCK:
+        with f.loop(i64(0), f.sub(there, i64(distance)), 2 * distance) as part:
+            stop = f.intrinsic("llvm.smin", f.add(part.index, i64(distance)), f.sub(there, i64(distance)))
+            with f.loop(part.index, stop, trips=True) as loop:
+                _exchange_places(f, kind, base, loop.index, f.add(loop.index, i64(distance)), 0)
+        distance //= 2
 
 
 def _exchange_places(f: Function, kind: str, base: Value, a: Value, b: Value, inside: int) -> None:
