@@ -174,7 +174,7 @@ def bench_jit_call() -> Result:
         theirs = peers.jax.jit(peers.jax.value_and_grad(mlp_loss(peers.jax_numpy)))
         on_device = [peers.jax_numpy.asarray(p) for p in params]
         contenders["jax.jit"] = lambda: peers.jax.block_until_ready(theirs(on_device, x, labels))
-    return compare("jit(value_and_grad), MLP 64-128-10 (interpreted plan)", contenders, {})
+    return compare("jit(value_and_grad), MLP 64-128-10, compiled", contenders, {})
 
 
 COST_TARGETS = {"tracing, us/operation": 4.0, "rewriting, us/equation": 40.0}

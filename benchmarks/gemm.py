@@ -1,7 +1,7 @@
 """Matrix products of fx against NumPy's OpenBLAS, PyTorch and JAX: `python -m benchmarks.gemm`.
 
-One process per number of cores, all systems in it, in turn; GFLOP/s by the median of the rounds, calls included. Each
-product is checked against NumPy in float64 first. The limit is what a loop of independent FMAs reaches.
+One process per number of cores, all systems in it, in turn; GFLOP/s of the fastest of many short rounds, calls included:
+other load disturbs that least. Each product is checked against NumPy in float64 first. The limit is what a loop of independent FMAs reaches.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -43,7 +42,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gemm", description=__doc__)
     parser.add_argument("--threads", choices=("1", "all"), help="one core or all (default: both, in turn)")
     parser.add_argument("--dtype", default="float32,float64")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--shapes", help="m x k x n, separated by commas, such as 64x64x64 (default: all)")
     return parser.parse_args()
 
@@ -81,7 +80,7 @@ def _cases(shapes: str | None) -> list[tuple[str, tuple[int, ...], tuple[int, ..
 def _times(
     spec: str, left: tuple[int, ...], right: tuple[int, ...], dtype: str, rounds: int
 ) -> tuple[dict[str, float], int]:
-    """Median seconds by system, and the floating-point operations."""
+    """Seconds of the fastest round by system, and the floating-point operations."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -98,7 +97,7 @@ def _times(
         for k, (call, _) in calls.items():
             samples[k].append(_once(call, repeats[k]))
     sizes = dict(zip(spec.partition("->")[0].replace(",", ""), left + right))
-    return {k: statistics.median(v) for k, v in samples.items()}, 2 * int(np.prod(list(sizes.values())))
+    return {k: min(v) for k, v in samples.items()}, 2 * int(np.prod(list(sizes.values())))
 
 
 def _contenders(spec: str, x: Any, y: Any) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
@@ -189,7 +188,7 @@ def fma_limit(dtype: str) -> float:
     return 2 * lanes * chains * trips / best / 1e9
 
 
-def _repeats(call: Callable[[], Any], goal: float = 0.01) -> int:
+def _repeats(call: Callable[[], Any], goal: float = 0.002) -> int:
     call()
     return max(1, min(10_000, int(goal / max(_once(call, 3), 1e-7))))
 

@@ -44,7 +44,7 @@ def _row_json(row: Row) -> dict[str, Any]:
     return {
         "name": w.name, "family": w.family, "dtype": w.dtype, "threads": row.threads,
         "flops": w.flops, "elements": w.elements,
-        "tolerance": w.tolerance, "errors": row.errors, "missing": row.missing,
+        "tolerance": w.tolerance, "errors": row.errors, "missing": row.missing, "first": row.first,
         "times": {s: asdict(sample) for s, sample in row.times.items()},
         "fresh": {s: {**asdict(f), "compile": f.compile} for s, f in row.fresh.items()},
     }  # fmt: skip
@@ -134,10 +134,10 @@ def _fraction_cell(row: Row, kind: str, marks: dict[str, Bar], limits: Limits) -
 
 def _fresh(rows: Sequence[Row]) -> Table:
     title = "fresh processes: compile (first call less a later one), and memory of a step beyond its arguments, MiB"
-    table = Table(title=title, title_style="bold")
+    table = Table(title=title, title_style="bold", caption="* its first call, in the process that is timed")
     table.add_column("workload", overflow="fold", min_width=28)
-    compiled = ("fx", "fx, warm", "jax", "torch-compile")
-    for column in (*compiled, "cold / JAX \\[0.25]", "warm / JAX \\[0.05]"):
+    compiled = ("fx", "fx, warm", "jax")
+    for column in (*compiled, "torch-compile*", "cold / JAX \\[0.25]", "warm / JAX \\[0.05]"):
         table.add_column(column, justify="right")
     for column in ("fx plan", "fx", "jax", "torch", "fx / best \\[1.0]"):
         table.add_column(column, justify="right")

@@ -71,6 +71,7 @@ class Row:
     times: dict[str, Sample] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    first: dict[str, float] = field(default_factory=dict)
     fresh: dict[str, Fresh] = field(default_factory=dict)
 
     def best_peer(self) -> str | None:
@@ -144,7 +145,7 @@ def _verified(row: Row, system: str, process: Process, reference: Reference, opt
     try:
         expected = reference.outputs(row.workload)
         process.ask("build", row.workload.name, row.workload.dtype, options.tiny)
-        outputs = process.ask("first", limit=options.first_s)[1]
+        row.first[system], outputs = process.ask("first", limit=options.first_s)
     except Failed as failure:
         row.missing[system] = str(failure)
         return False

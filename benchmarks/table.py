@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 from rich.console import Console
 
 from . import figure, peers, rounds
-from .bars import Limits
 from .processes import Failed, Process, cores
 from .report import as_json, print_report, seconds
 from .rounds import LACKS, Options, Reference, Row
@@ -22,7 +22,7 @@ from .workloads import workloads
 from .workloads.workload import Workload
 
 WIDTH = 180
-MEASURED_FRESH = ("fx", "jax", "torch", "torch-compile")
+MEASURED_FRESH = ("fx", "jax", "torch")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -35,10 +35,21 @@ def run(options: argparse.Namespace) -> None:
     console = Console(width=max(WIDTH, Console().width))
     systems = [s for s in options.systems if installed(s)]
     threads = [options.threads] if options.threads else ["all", "1"] if len(cores()) > 1 else ["1"]
-    rows, limits = measure(chosen, systems, threads, settings, _note)
+    rows: list[Row] = []
+    limits: dict[str, dict[str, float]] = {}
+
+    def note(text: str) -> None:
+        """Progress; what is measured is kept in the file from then on."""
+        print(text, file=sys.stderr, flush=True)
+        if options.json:
+            _file(options.json).write_text(json.dumps(as_json(rows, limits, peers.versions()), indent=1))
+
+    try:
+        measure(chosen, systems, threads, settings, note, rows, limits)
+    except KeyboardInterrupt:
+        console.print("interrupted; this is what was measured")
+    note("measured")
     print_report(console, rows, limits)
-    if options.json:
-        _file(options.json).write_text(json.dumps(as_json(rows, limits, peers.versions()), indent=1))
     if options.png:
         figure.save(rows, str(_file(options.png)))
 
@@ -49,21 +60,22 @@ def measure(
     threads: Sequence[str],
     settings: Options,
     note: Callable[[str], Any],
-) -> tuple[list[Row], Limits]:
-    """All rows; first calls and memory with the first of `threads` only."""
-    reference, rows, limits = Reference(settings), [], {}
+    rows: list[Row],
+    limits: dict[str, dict[str, float]],
+) -> None:
+    """Append all rows; first calls and memory with the first of `threads` only."""
+    reference = Reference(settings)
     try:
         for count in threads:
             limits[count] = _limits(count)
-            rows += _measure(chosen, systems, count, reference, settings, note)
+            _measure(chosen, systems, count, reference, settings, note, rows)
     finally:
         reference.close()
     if settings.fresh:
         for row in rows[: len(chosen)]:
-            note(f"{row.workload.name}: fresh processes")
             able = [s for s in MEASURED_FRESH if s in row.times]
             row.fresh = rounds.measure_fresh(row.workload, row.threads, able, settings)
-    return rows, limits
+            note(_fresh_line(row))
 
 
 def _measure(
@@ -73,21 +85,22 @@ def _measure(
     reference: Reference,
     settings: Options,
     note: Callable[[str], Any],
-) -> list[Row]:
-    processes = {system: Process(system, threads) for system in systems}
-    try:
-        rows = []
-        for workload in chosen:
-            rows.append(rounds.measure(workload, threads, processes, reference, settings))
-            note(_line(rows[-1]))
-        return rows
-    finally:
-        for process in processes.values():
-            process.close()
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    rows: list[Row],
+) -> None:
+    processes: dict[str, Process] = {}
+    with tempfile.TemporaryDirectory(prefix="fx-bench-") as cache:
+        try:
+            for system in systems:
+                try:
+                    processes[system] = Process(system, threads, {"TORCHINDUCTOR_CACHE_DIR": cache})
+                except Failed as failure:
+                    note(f"{system} is left out: {failure}")
+            for workload in chosen:
+                rows.append(rounds.measure(workload, threads, processes, reference, settings))
+                note(_line(rows[-1]))
+        finally:
+            for process in processes.values():
+                process.close()
 
 
 def _line(row: Row) -> str:
@@ -95,6 +108,11 @@ def _line(row: Row) -> str:
     wrong = [f"{s}: {reason}" for s, reason in row.missing.items() if reason != LACKS]
     times = ", ".join([*(f"{s} {seconds(t.median)}" for s, t in row.times.items()), *wrong])
     return f"{row.workload.name} ({row.threads}): {times}"
+
+
+def _fresh_line(row: Row) -> str:
+    compiled = ", ".join(f"{s} {seconds(f.compile)}" for s, f in row.fresh.items())
+    return f"{row.workload.name}, compile: {compiled}"
 
 
 def _limits(threads: str) -> dict[str, float]:

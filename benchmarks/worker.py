@@ -48,6 +48,10 @@ def _brief(error: Exception) -> str:
     return f"{type(error).__name__}: {text[0][:160] if text else ''}"
 
 
+LONG = 0.2
+"""Seconds of a call beside which cold caches are nothing."""
+
+
 class Worker:
     """One system and the workload it has at present."""
 
@@ -57,7 +61,7 @@ class Worker:
         self.system = load(system, threads)
         self.system.warm_up()
         self.task: Any = None
-        self.repeats = 1
+        self.repeats, self.seconds = 1, 0.0
 
     def build(self, name: str, dtype: str, tiny: bool = False) -> None:
         """Make the inputs; the function is not traced yet."""
@@ -90,16 +94,17 @@ class Worker:
         return seconds
 
     def round(self, warm: bool = True) -> float:
-        """Seconds per call; a call before the clock starts brings back caches and threads."""
+        """Seconds per call; a call before the clock starts brings back caches and threads, where that is quick."""
         run = self.task.run
-        if warm:
+        if warm and self.seconds < LONG:
             run()
         gc.disable()
         try:
             start = time.perf_counter()
             for _ in range(self.repeats):
                 run()
-            return (time.perf_counter() - start) / self.repeats
+            self.seconds = (time.perf_counter() - start) / self.repeats
+            return self.seconds
         finally:
             gc.enable()
 

@@ -115,7 +115,7 @@ def trigonometry() -> Iterator[tuple[str, int, Fit]]:
     for bits, degree in ((32, 3), (64, 6)):
         yield "COS", bits, Fit(part, tiny, edge, degree, lambda z: z)
     part = through_root(lambda r: (mp.tan(r) / r - 1) / r**2)
-    for bits, degree in ((32, 5), (64, 13)):
+    for bits, degree in ((32, 6), (64, 13)):
         yield "TAN", bits, Fit(part, tiny, edge, degree, lambda z: z)
     part = through_root(lambda x: (mp.atan(x) / x - 1) / x**2)
     for bits, degree in ((32, 8), (64, 19)):
@@ -130,10 +130,10 @@ def trigonometry() -> Iterator[tuple[str, int, Fit]]:
 
 def error_functions() -> Iterator[tuple[str, int, Fit]]:
     small = through_root(lambda x: mp.erf(x) / x - 1)
-    share = lambda a: a * mp.erfc(a) / mp.erf(a)
+    share = lambda a: a * LN2 * mp.erfc(a) / mp.erf(a)
     for bits, degree, tail, end in ((32, 5, 7, 3.95), (64, 11, 21, 5.95)):
         yield "ERF", bits, Fit(small, mpf(10) ** -12, mpf("0.93") ** 2, degree, lambda z: mpf(1))
-        yield "ERF_TAIL", bits, Fit(lambda a: -mp.log(mp.erfc(a)) / a - 1, mpf("0.92"), end, tail, share)
+        yield "ERF_TAIL", bits, Fit(lambda a: -mp.log(mp.erfc(a), 2) / a, mpf("0.92"), end, tail, share)
     for bits, degree, end, middle in ((32, 10, 10.2, 2), (64, 22, 27.5, 4)):
         end_t = (mpf(end) - middle) / (mpf(end) + middle)
         yield "ERFC", bits, Fit(scaled_erfc(middle), mpf(-1), end_t, degree, lambda t: 1 / (1 - t))

@@ -165,7 +165,9 @@ def test_workers_measure_and_the_report_is_made(tmp_path):
         pytest.skip("no peer to verify against is installed")
     settings = Options(rounds=3, round_s=1e-3, budget_s=0.1, first_s=60.0, fresh=False, tiny=True)
     chosen = [TINY["sum((x - y)**2), 1,000"], TINY["cumsum, 50"]]
-    rows, limits = table.measure(chosen, ["fx", "numpy"], ["1"], settings, lambda text: None)
+    rows, limits, notes = [], {}, []
+    table.measure(chosen, ["fx", "numpy"], ["1"], settings, notes.append, rows, limits)
+    assert [note.partition(" (1):")[0] for note in notes] == [w.name for w in chosen]
     assert [set(r.times) for r in rows] == [{"fx", "numpy"}] * 2, [r.missing for r in rows]
     assert all(s.low <= s.median <= s.high for r in rows for s in r.times.values())
     assert limits["1"]["flops32"] > limits["1"]["flops64"] > 0 and limits["1"]["copy"] > 0

@@ -281,11 +281,15 @@ class _Fusion:
         return True
 
     def no_circle(self, step: Step, operands: Iterable[Any]) -> bool:
-        """Whether no operand from elsewhere waits for this step."""
+        """Whether no operand from elsewhere waits for this step, nor is a view of what it stores."""
         for x in operands:
-            other = self.step_of(x)
-            if other is not None and other is not step and self.reaches(step, other):
-                return False
+            if type(x) is Literal or step.nest.made(x):
+                continue
+            view = self.views.get(x)
+            for v in (x, view.base) if view is not None else (x,):
+                other = self.step_of(v)
+                if other is not None and (other is step or self.reaches(step, other)):
+                    return False
         return True
 
     def result_dims(self, nest: Nest, eqn: Equation) -> Dims | None:
@@ -438,8 +442,12 @@ class _Fusion:
             return False
         if any(x.dims.get(v, d) != d for v, d in y.dims.items()):
             return False
-        if any(q.made(v) and self.origin(v) in q.reductions for p, q in ((x, y), (y, x)) for v in p.loads):
-            return False
+        for p, q in ((x, y), (y, x)):
+            for v, view in p.loads.items():
+                if q.made(v) and self.origin(v) in q.reductions:
+                    return False
+                if q.made(view.base) and not q.made(v):
+                    return False
         return not self.detour(a, b) and not self.detour(b, a)
 
     def detour(self, a: Step, b: Step) -> bool:

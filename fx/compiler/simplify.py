@@ -2,7 +2,8 @@
 
 Inlining exposes what the other passes work on. Algebra and folding make equations dead or equal, so merging and
 dead code come after them; merged operands allow more algebra, so the middle part runs again while it changes
-something, a small fixed number of rounds at most.
+something, a small fixed number of rounds at most. Expansion writes in simpler equations what no pass before it
+could use in that form.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from .passes.algebra import algebra
 from .passes.common_subexpressions import common_subexpressions
 from .passes.contraction_paths import contraction_paths
 from .passes.dead_code import dead_code
+from .passes.expansion import expansion
 from .passes.folding import folding
 from .passes.inline import inline
 from .rewriting import Pass
@@ -41,14 +43,16 @@ def _simplify(program: Program) -> list[Stage]:
     for step in (inline, dead_code, common_subexpressions):
         _run(step, stages)
     for _ in range(ROUNDS):
-        before = stages[-1].program
-        _run(algebra, stages)
-        _run(folding, stages)
-        if stages[-1].program is before:
+        changed = [_run(step, stages) for step in (algebra, folding)]
+        if not any(changed):
             break
         _run(common_subexpressions, stages)
         _run(dead_code, stages)
     _run(contraction_paths, stages)
+    if _run(expansion, stages):
+        _run(common_subexpressions, stages)
+    if settings().check_programs:
+        check(stages[-1].program)
     return stages
 
 
@@ -57,12 +61,10 @@ def simplified(program: Program) -> Program:
     return simplify(program)[-1].program
 
 
-def _run(step: Pass, stages: list[Stage]) -> None:
-    """One pass, timed."""
+def _run(step: Pass, stages: list[Stage]) -> bool:
+    """One pass, timed; whether it changed anything."""
     program = stages[-1].program
     start = time.perf_counter()
     found = step(program)
-    seconds = time.perf_counter() - start
-    if found is not program and settings().check_programs:
-        check(found)
-    stages.append(Stage(step.__name__, found, seconds))
+    stages.append(Stage(step.__name__, found, time.perf_counter() - start))
+    return found is not program

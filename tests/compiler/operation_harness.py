@@ -124,8 +124,8 @@ class Compiled:
         self.call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.linked.address["fx_entry"])
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        guarded = [_garbage(a.size * a.dtype.itemsize + 2 * _GUARD) for a in self.out]
-        work = _garbage(self.scratch + 64)
+        guarded = [garbage(a.size * a.dtype.itemsize + 2 * _GUARD) for a in self.out]
+        work = garbage(self.scratch + 64)
         outputs = [
             g[_GUARD : len(g) - _GUARD].view(a.dtype).reshape(a.shape)
             for g, a in zip(guarded, self.out, strict=True)
@@ -142,7 +142,7 @@ class Compiled:
         self.call(table.ctypes.data)
 
 
-def _garbage(nbytes: int) -> np.ndarray:
+def garbage(nbytes: int) -> np.ndarray:
     """Memory aligned to 64."""
     raw = np.full(nbytes + 64, _MARK, np.uint8)
     start = -raw.ctypes.data % 64

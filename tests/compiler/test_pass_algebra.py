@@ -347,3 +347,42 @@ def test_a_conditional_asks_the_boolean_itself():
     found = loop_of(lambda p, x: lax.cond(~p, fnp.sin, fnp.cos, x), np.bool_(True), M[0])
     assert [e.primitive.name for e in found.equations] == ["cond"]
     assert found.equations[0].inputs[0] is found.inputs[0]
+
+
+# Loop invariants
+
+
+def hoisted(step, *consts):
+    found = loop_of(
+        lambda c, *k: lax.scan(lambda c, _: (step(c, *k), None), c, None, length=3)[0], M[0], *consts
+    )
+    loop = next(e for e in found.equations if e.primitive.name == "scan")
+    return [[e.primitive.name for e in p.equations] for p in (found, loop.params["body"])]
+
+
+def test_what_depends_on_constants_alone_is_computed_before_the_loop():
+    assert hoisted(lambda c, k: c * fnp.exp(k), M[1]) == [["exp", "scan"], ["mul"]]
+    assert hoisted(lambda c, k: c * fnp.sum(fnp.sin(k) * 2.0), M) == [["sin", "mul", "sum", "scan"], ["mul"]]
+    assert hoisted(lambda c, k, w: c + k @ w, M[0], M.T @ M) == [["contract", "scan"], ["add"]]
+
+
+def test_rearrangements_stay_inside():
+    assert hoisted(lambda c, k: c * k[::-1], M[1]) == [["scan"], ["reverse", "mul"]]
+
+
+def test_what_would_grow_stays_inside():
+    outer = lambda c, k: c + fnp.sum((k[:, None] + k) * c, axis=0)
+    assert hoisted(outer, M[1]) == [["scan"], ["reshape", "add", "mul", "sum", "add"]]
+
+
+def test_callbacks_barriers_and_what_depends_on_the_carry_stay_inside():
+    call = lambda c, k: c * fx.pure_callback(np.sin, fx.ShapeDtype((4,), np.float32), k)
+    assert hoisted(call, M[1]) == [["scan"], ["pure_callback", "mul"]]
+    held = lambda c, k: c * fnp.exp(lax.optimization_barrier(k))
+    assert hoisted(held, M[1]) == [["scan"], ["optimization_barrier", "exp", "mul"]]
+    assert hoisted(lambda c, k: fnp.exp(c + k), M[1]) == [["scan"], ["add", "exp"]]
+
+
+def test_an_invariant_of_two_loops_leaves_both():
+    inner = lambda c, k: lax.scan(lambda c, _: (c * fnp.exp(k), None), c, None, length=2)[0]
+    assert hoisted(inner, M[1])[0] == ["exp", "scan"]

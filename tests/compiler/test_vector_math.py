@@ -1,6 +1,8 @@
 """Vector math against mpmath (errors), NumPy and SciPy (every exponent, special values) and itself at other widths."""
 
+import importlib.util
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import scipy.special
 
 from fx.backends.cpu.accuracy import BINARY, CASES, compiled, measure, points, random_bits
 from fx.backends.cpu.llvm import Module
+from fx.backends.cpu.math.coefficients import COEFFICIENTS
 from fx.backends.cpu.vector_math import FUNCTIONS
 
 EXACT = ("fmod", "mod", "floor_div", "nextafter")
@@ -207,3 +210,16 @@ def test_ranges_are_kept(dtype):
     for name, top in (("logistic", 1), ("erfc", 2)):
         y = compiled(name, dtype)(x)
         assert y.min() >= 0 and y.max() <= top, name
+
+
+def test_coefficients_are_those_of_the_generator():
+    """The cheap polynomials, made again."""
+    path = Path(__file__).parents[2] / "docs/vector_math_coefficients.py"
+    spec = importlib.util.spec_from_file_location("vector_math_coefficients", path)
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    for family in (generator.exponentials, generator.logarithms, generator.trigonometry):
+        for name, bits, fit in family():
+            values, _ = generator.polynomial(fit, bits)
+            stored = np.array(COEFFICIENTS[name, bits], f"f{bits // 8}")
+            assert np.array_equal(stored, np.array(values, f"f{bits // 8}")), (name, bits)

@@ -161,7 +161,13 @@ class Module:
         """Loop nests by what they do, likewise."""
 
     def function(
-        self, name: str, result: str = "void", params: Sequence[str] = (), *, internal: bool = True, attrs: str = ""
+        self,
+        name: str,
+        result: str = "void",
+        params: Sequence[str] = (),
+        *,
+        internal: bool = True,
+        attrs: str = "",
     ) -> Function:
         """A new function; `params` are types, a `ptr` may carry attributes such as `ptr noalias`."""
         if name in self.functions:
@@ -187,7 +193,9 @@ class Module:
     def zeros(self, name: str, nbytes: int, align: int = 64, internal: bool = True) -> Value:
         """Writable memory of the module, zero at first; gives its address."""
         scope = "internal " if internal else ""
-        self.globals.setdefault(name, f"@{name} = {scope}global [{nbytes} x i8] zeroinitializer, align {align}")
+        self.globals.setdefault(
+            name, f"@{name} = {scope}global [{nbytes} x i8] zeroinitializer, align {align}"
+        )
         return Value(f"@{name}", "ptr")
 
     def __str__(self) -> str:
@@ -212,7 +220,9 @@ class Loop:
 class Function:
     """One function; its methods append instructions at the end of the current block."""
 
-    def __init__(self, module: Module, name: str, result: str, params: Sequence[str], internal: bool, attrs: str):
+    def __init__(
+        self, module: Module, name: str, result: str, params: Sequence[str], internal: bool, attrs: str
+    ):
         self.module, self.name, self.result = module, name, result
         self.internal, self.attrs = internal, attrs
         self.params = list(params)
@@ -227,7 +237,9 @@ class Function:
 
     def __str__(self) -> str:
         params = ", ".join(f"{p} %a{i}" for i, p in enumerate(self.params))
-        head = f"define {'internal ' if self.internal else ''}{self.result} @{self.name}({params}) {self.attrs}"
+        head = (
+            f"define {'internal ' if self.internal else ''}{self.result} @{self.name}({params}) {self.attrs}"
+        )
         return "\n".join([f"{head.rstrip()} {{", "entry:", *self.entry_lines, *self.lines, "}"])
 
     # Emission
@@ -394,7 +406,9 @@ class Function:
         t = vector(scalar_of(x.type), len(lanes))
         mask = ", ".join(f"i32 {i}" for i in lanes)
         other = y.text if y is not None else "poison"
-        return self.emit(f"shufflevector {x.type} {x.text}, {x.type} {other}, <{len(lanes)} x i32> <{mask}>", t)
+        return self.emit(
+            f"shufflevector {x.type} {x.text}, {x.type} {other}, <{len(lanes)} x i32> <{mask}>", t
+        )
 
     def iota(self, scalar: str, lanes: int) -> Value:
         """0, 1, 2, ... over the lanes."""
@@ -498,7 +512,9 @@ class Function:
 
     def compare_exchange(self, pointer: Value, old: Value, new: Value, order: str = "acq_rel") -> Value:
         """Store `new` if memory holds `old`, in one step; gives whether it did (i1)."""
-        pair = self.emit(f"cmpxchg ptr {pointer.text}, {old!r}, {new!r} {order} monotonic", f"{{ {old.type}, i1 }}")
+        pair = self.emit(
+            f"cmpxchg ptr {pointer.text}, {old!r}, {new!r} {order} monotonic", f"{{ {old.type}, i1 }}"
+        )
         return self.emit(f"extractvalue {pair!r}, 1", "i1")
 
     # Calls
@@ -546,7 +562,13 @@ class Function:
 
     @contextmanager
     def loop(
-        self, start: Value, stop: Value, step: int | Value = 1, carry: Sequence[Value] = (), *, trips: bool = False
+        self,
+        start: Value,
+        stop: Value,
+        step: int | Value = 1,
+        carry: Sequence[Value] = (),
+        *,
+        trips: bool = False,
     ) -> Iterator[Loop]:
         """for index in range(start, stop, step) with i64 index; `trips` says that there is at least one.
 
@@ -589,6 +611,27 @@ class Function:
                 self.phi(x.type, (x, before), (y, end)) for x, y in zip(carry, loop.following, strict=True)
             ]
 
+    def repeat(
+        self, carry: Sequence[Value], body: Callable[[list[Value]], tuple[list[Value], Value]]
+    ) -> list[Value]:
+        """values, again = body(values), at least once and as long as `again`, a scalar i1, is true."""
+        label, after, before = self.new_label("body"), self.new_label("after"), self.label
+        self.branch(label)
+        self.block(label)
+        place = len(self.lines)
+        self.lines += [""] * len(carry)
+        values = []
+        for x in carry:
+            self.count += 1
+            values.append(Value(f"%v{self.count}", x.type))
+        following, again = body(values)
+        for i, (phi, first, last) in enumerate(zip(values, carry, following, strict=True)):
+            pairs = f"[ {first.text}, %{before} ], [ {last.text}, %{self.label} ]"
+            self.lines[place + i] = f"  {phi.text} = phi {phi.type} {pairs}"
+        self.branch_if(again, label, after)
+        self.block(after)
+        return following
+
     @contextmanager
     def when(self, mask: Value) -> Iterator[None]:
         """What stands inside runs only where the scalar i1 is true."""
@@ -599,7 +642,9 @@ class Function:
         self.branch(after)
         self.block(after)
 
-    def choose(self, mask: Value, yes: Callable[[], list[Value]], no: Callable[[], list[Value]]) -> list[Value]:
+    def choose(
+        self, mask: Value, yes: Callable[[], list[Value]], no: Callable[[], list[Value]]
+    ) -> list[Value]:
         """The values of `yes()` or `no()`; only one of them runs."""
         a, b, after = self.new_label("then"), self.new_label("else"), self.new_label("after")
         self.branch_if(mask, a, b)

@@ -23,6 +23,8 @@ BLOCK = 8192
 PARALLEL_WORK = 1 << 19
 """Work (element-operations) from which a nest is split into chunks."""
 MAX_CHUNKS = 64
+KEPT_BYTES = 1 << 17
+"""Bytes on the stack that a value kept between stages may take; a larger one is computed again."""
 
 
 class Axis(NamedTuple):
@@ -244,12 +246,18 @@ class Plan:
                 found[v] = None
                 if v in self.nest.loads or not self.is_full(v) or v in self.nest.reductions:
                     continue
-                if v in first and cost_of(self.maker[v]) >= 4 and kind_of(self.maker[v]) not in _COSTLESS:
+                if v in first and self._keeps(v) and kind_of(self.maker[v]) not in _COSTLESS:
                     self.kept[v] = first[v]
                     continue
                 first.setdefault(v, stage)
                 stack.extend(self.maker[v].inputs)
             self.demand[stage] = found
+
+    def _keeps(self, v: Any) -> bool:
+        """Whether a value is dear enough to keep, and small enough for the stack."""
+        lanes = 1 if self.lane_inner else self.lanes
+        count = self.block or _product(a.size for a in self.inner_axes)
+        return cost_of(self.maker[v]) >= 4 and count * lanes * itemsize(v) <= KEPT_BYTES
 
     def _chunks(self) -> int:
         """Parts that may run in parallel: by shape alone, so that results do not depend on threads."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from ...core.program import Program
 from ..rewriting import rewrite
-from ..rules import arithmetic, inner, logic, reductions, structure
+from ..rules import arithmetic, inner, invariants, logic, reductions, structure
 from ..rules.constants import table
 
-_RULES = table(arithmetic.RULES, logic.RULES, reductions.RULES, structure.RULES, inner.RULES)
+_RULES = table(
+    arithmetic.RULES, logic.RULES, reductions.RULES, structure.RULES, inner.RULES, invariants.RULES
+)
 
 
 def algebra(program: Program) -> Program:

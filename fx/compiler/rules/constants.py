@@ -15,7 +15,7 @@ from ...core.structure import Literal
 from ...primitives import elementwise as ew
 from ...primitives.families import Elementwise
 from ...primitives.shape import broadcast_p, full_p
-from ..rewriting import Atom, Rewriter, Rules, avals_of, like, literal
+from ..rewriting import Atom, Rewriter, Rule, Rules, avals_of, like, literal
 
 
 def constant(at: Rewriter, atom: Any) -> Literal | None:
@@ -112,5 +112,8 @@ def elementwise() -> tuple[Primitive, ...]:
 
 def table(*rules: Rules) -> Rules:
     """All rules, with `fold` before those of every elementwise primitive."""
-    known = {p: tuple(r) for part in rules for p, r in part.items()}
+    known: dict[Primitive, tuple[Rule, ...]] = {}
+    for part in rules:
+        for p, own in part.items():
+            known[p] = (*known.get(p, ()), *own)
     return {**known, **{p: (fold, *known.get(p, ())) for p in elementwise()}}

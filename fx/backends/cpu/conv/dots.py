@@ -7,7 +7,6 @@ form for few features, as in depthwise convolution; with many, `gradients` is qu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,12 +14,14 @@ from ..engine import host
 from ..llvm import Function, Module, Value, const, i64, vector
 from ..operations.operation import Buffer
 from ..operations.tasks import parallel
-from .boxes import ENTRY, Boxes, emit_pieces, grown
-from .forward import COPY_BYTES, TASK_PRODUCTS, TASKS, emit_offsets, joined_pieces
+from .boxes import ENTRY, Boxes, grown
+from .forward import COPY_BYTES, TASK_PRODUCTS, TASKS, emit_offsets
 from .geometry import Axis, Part
+from .nests import emit_pieces
 from .numbers import Numbers
 from .partials import Moved, Partials
 from .planes import Copy, in_place, readable, source
+from .tiles import joined_pieces
 
 _PIECES = 80
 _PARTIAL_BYTES = 16 << 20
@@ -181,9 +182,7 @@ class Dots:
                 y_at = f.add(y_at, f.mul(start, i64(a.y)))
             return f.gep("i8", y, f.mul(y_at, i64(size))), [a.y * size for a in p.axes], p.features.y * size
         y = f.gep("i8", y, f.mul(y_at, i64(size)))
-        self.y_copy.emit(
-            f, self.numbers, y, self.y_copied, p.features.count, p.features.y, starts, extents
-        )
+        self.y_copy.emit(f, self.numbers, y, self.y_copied, p.features.count, p.features.y, starts, extents)
         places = self.y_copy.places
         return self.y_copied, [s * self.bytes for s in places.steps], places.channel * self.bytes
 
@@ -256,7 +255,8 @@ class _Kernel:
         last_entry, last_row = f.sub(entries, i64(1)), f.sub(rows, i64(1))
         least = lambda i, last: f.intrinsic("llvm.smin", i64(i), last) if i else i64(0)
         bases = [
-            f.gep("i8", x, f.load("i64", f.gep("i64", offsets, least(e, last_entry)))) for e in range(t.entries)
+            f.gep("i8", x, f.load("i64", f.gep("i64", offsets, least(e, last_entry))))
+            for e in range(t.entries)
         ]
         lines = [f.gep("i8", y, f.mul(least(o, last_row), step)) for o in range(t.features)]
         zero = const(vector(self.numbers.scalar, t.lanes), 0)

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from ..llvm import Function, Value, const, i64
 from ..operations.operation import Buffer
 from ..operations.tasks import parallel, parallel_ranges
-from .boxes import Boxes, emit_places, grown
+from .boxes import Boxes, grown
 from .forward import COPY_BYTES, TASK_PRODUCTS, TASKS, emit_offsets
 from .geometry import Part
+from .nests import emit_places
 from .numbers import Numbers
 from .planes import Copy, in_place, source
 from .sums import MOST_VECTORS, best_tile, emit_sums, speed
-from .turning import turn
+from .turning import emit_panel, emit_rows, joined
 
 _POSITIONS = 384
 _FEW_POSITIONS = 96
@@ -94,34 +95,10 @@ class Features:
             panel = f.gep("i8", panels, f.mul(loop.index, i64(self.panel_bytes)))
             first = f.mul(tile, i64(t.columns))
             at = f.add(f.add(i64(p.w), f.mul(group, i64(p.groups.w))), f.mul(first, i64(p.features.w)))
-            for v in range(t.vectors):
-                rest = f.sub(f.sub(i64(p.features.count), first), i64(v * t.lanes))
-                with f.when(f.icmp("sgt", rest, i64(0))):
-                    lines = f.intrinsic("llvm.smin", rest, i64(t.lanes))
-                    here = f.add(at, i64(v * t.lanes * p.features.w))
-                    self._pack_vector(f, w, here, lines, f.gep("i8", panel, i64(v * t.lanes * self.bytes)))
-
-    def _pack_vector(self, f: Function, w: Value, at: Value, lines: Value, panel: Value) -> None:
-        """What w has for a vector of features, taps in ascending order."""
-        axes = [(self.part.channels.count, self.part.channels.w)]
-        axes += [(a.window, a.w) for a in self.part.axes if a.window > 1]
-        while len(axes) > 1 and axes[-2][1] == axes[-1][0] * axes[-1][1]:
-            (n, _), (m, step) = axes[-2:]
-            axes[-2:] = [(n * m, step)]
-        last = axes.pop() if axes[-1][1] == 1 else (1, 1)
-        wide, row = i64(self.part.features.w * self.bytes), i64(self.tile.row)
-
-        def along(rest: list[tuple[int, int]], at: Value, panel: Value) -> Value:
-            if not rest:
-                w_here = f.gep(self.numbers.scalar, w, at)
-                turn(f, self.numbers.scalar, w_here, wide, lines, i64(last[0]), panel, row)
-                return f.gep("i8", panel, i64(last[0] * self.tile.row))
-            (count, step), *others = rest
-            with f.loop(i64(0), i64(count), carry=[panel], trips=True) as loop:
-                loop.next(along(others, f.add(at, f.mul(loop.index, i64(step))), loop.carry[0]))
-            return loop.results[0]
-
-        along(axes, at, panel)
+            lines = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), first), i64(t.columns))
+            axes = [(p.channels.count, p.channels.w), *[(a.window, a.w) for a in p.axes if a.window > 1]]
+            here = f.gep(t.scalar, w, at)
+            emit_panel(f, t.scalar, here, p.features.w, lines, joined(axes), panel, t.columns)
 
     # One task: a box of results, for some tiles of features
 
@@ -146,31 +123,12 @@ class Features:
             panel = f.gep("i8", panels, f.mul(loop.index, i64(self.panel_bytes)))
             no = const("i1", 0)
             emit_sums(f, t, x, (places, count), (table, i64(p.depth)), panel, sums, t.row, no)
-            self._turn(f, sums, y, f.mul(loop.index, i64(t.columns)), extents)
+            self._rows(f, sums, y, f.mul(loop.index, i64(t.columns)), extents)
 
-    def _turn(self, f: Function, sums: Value, y: Value, first: Value, extents: list[Value]) -> None:
+    def _rows(self, f: Function, sums: Value, y: Value, first: Value, extents: list[Value]) -> None:
         """The sums of a tile of features to their rows in y."""
         p, t = self.part, self.tile
         count = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), first), i64(t.columns))
-        y = f.gep(self.numbers.scalar, y, f.mul(first, i64(p.features.y)))
-        steps, extents = [a.y for a in p.axes], list(extents)
-        while len(steps) > 1 and extents[-1].text[0] != "%" and steps[-2] == steps[-1] * int(extents[-1].text):
-            steps.pop(-2)
-            inner = extents.pop()
-            extents[-1] = f.mul(extents[-1], inner)
-
-        def along(axis: int, y: Value, sums: Value) -> Value:
-            last = axis == len(extents) - 1
-            step = t.lanes if last else 1
-            with f.loop(i64(0), extents[axis], step, carry=[sums], trips=True) as loop:
-                here = f.gep(self.numbers.scalar, y, f.mul(loop.index, i64(steps[axis])))
-                if last:
-                    lines = f.intrinsic("llvm.smin", f.sub(extents[axis], loop.index), i64(step))
-                    apart = i64(p.features.y * self.bytes)
-                    turn(f, t.scalar, loop.carry[0], i64(t.row), lines, count, here, apart, exact=True)
-                    loop.next(f.gep("i8", loop.carry[0], f.mul(lines, i64(t.row))))
-                else:
-                    loop.next(along(axis + 1, here, loop.carry[0]))
-            return loop.results[0]
-
-        along(0, y, sums)
+        y = f.gep(t.scalar, y, f.mul(first, i64(p.features.y)))
+        axes = joined(list(zip(extents, [a.y for a in p.axes], strict=True)), f)
+        emit_rows(f, t.scalar, sums, t.columns, count, *map(list, zip(*axes, strict=True)), y, p.features.y)

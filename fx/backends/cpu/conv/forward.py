@@ -8,45 +8,26 @@ offset for every tap where the other operand's panel would be.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from ..engine import host
-from ..llvm import Function, Module, Value, const, const_vector, i64, vector
+from ..llvm import Function, Module, Value, i64
 from ..operations.operation import Buffer
 from ..operations.tasks import parallel, parallel_ranges
-from .boxes import ENTRY, Boxes, emit_pieces, grown
+from .boxes import ENTRY, Boxes, grown
+from .filling import numbers_table
 from .geometry import Part
+from .nests import emit_pieces, gather
 from .numbers import Numbers
 from .planes import Copy, Places, in_place, readable, source
+from .tiles import MOST_FEATURES, Tile, call_tile, sizes
 
 COPY_BYTES = 512 << 10
 """Most memory of a copy; it lies on the stack of its thread, and should stay in its second-level cache."""
 _PIECES = 512
 _FEW_PIECES = 32
 """A box of so few is not made smaller to have more tasks."""
-_MOST_FEATURES = 16
 TASKS = 16
 TASK_PRODUCTS = 1 << 18
 """Work that is worth a task of its own."""
-
-
-class Tile(NamedTuple):
-    """What the kernel keeps in registers: features, vectors, and how many pieces make a vector."""
-
-    features: int
-    vectors: int
-    pieces: int
-    lanes: int
-    masked: bool
-    """x may not be read beyond a piece."""
-
-    @property
-    def group(self) -> int:
-        return self.vectors * self.pieces
-
-    @property
-    def piece(self) -> int:
-        return self.lanes // self.pieces
 
 
 class Forward:
@@ -81,7 +62,8 @@ class Forward:
         masked = self.direct and (width % (lanes // pieces) != 0 or pieces > 1 or self._uneven())
         count = -(-self.boxes.pieces(lanes // pieces) // pieces)
         return max(
-            (Tile(*size, pieces, lanes, masked) for size in _sizes(pieces)), key=lambda t: self._speed(t, count)
+            (Tile(*size, pieces, lanes, masked) for size in sizes(pieces)),
+            key=lambda t: self._speed(t, count),
         )
 
     def _uneven(self) -> bool:
@@ -118,7 +100,9 @@ class Forward:
     def scratch(self) -> int:
         """Bytes for the offsets of the taps and the packed weights, whatever the strides."""
         p = self.part
-        return self.table_bytes + p.groups.count * (p.features.count + _MOST_FEATURES - 1) * p.depth * self.bytes
+        return (
+            self.table_bytes + p.groups.count * (p.features.count + MOST_FEATURES - 1) * p.depth * self.bytes
+        )
 
     def emit(self, f: Function, x: Value, w: Value, y: Value, scratch: Value) -> None:
         table, panels = scratch, f.gep("i8", scratch, i64(self.table_bytes))
@@ -153,19 +137,9 @@ class Forward:
     def _pack_line(self, f: Function, w: Value, line: Value, place: Value) -> None:
         """The weights of one feature, channel after channel, at every `features`-th place of the panel."""
         axes = [(self.part.channels.count, self.part.channels.w)]
-        axes += [(a.window, a.w) for a in self.part.axes if a.window > 1]
-        step, numbers = i64(self.tile.features), self.numbers
-
-        def along(rest: list[tuple[int, int]], at: Value, place: Value) -> Value:
-            if not rest:
-                f.store(numbers.load(f, w, at, 1), place)
-                return f.gep(numbers.scalar, place, step)
-            (count, apart), *others = rest
-            with f.loop(i64(0), i64(count), carry=[place], trips=True) as loop:
-                loop.next(along(others, f.add(at, f.mul(loop.index, i64(apart))), loop.carry[0]))
-            return loop.results[0]
-
-        along(axes, line, place)
+        axes += [(a.window, a.w) for a in self.part.axes]
+        numbers = self.numbers
+        gather(f, numbers, numbers.at(f, w, line), place, axes, self.tile.features)
 
     def _task(self, f: Function, values: list[Value], index: Value) -> None:
         x, table, panels, y = values
@@ -190,7 +164,6 @@ class Forward:
         count: Value,
     ) -> None:  # fmt: skip
         p, t = self.part, self.tile
-        kernel = forward_kernel(f.module, self.numbers, t, p.axes[-1].y)
         y_step = i64(p.features.y * self.numbers.bytes)
         per = -(-self.tiles // self.shares)
         start = f.mul(share, i64(per))
@@ -200,171 +173,16 @@ class Forward:
             first = f.mul(tile.index, i64(t.features))
             rows = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), first), i64(t.features))
             y_row = f.gep("i8", y, f.mul(first, y_step))
-            with f.loop(i64(0), count, t.group, trips=True) as loop:
-                piece = f.gep("i8", pieces, f.mul(loop.index, i64(ENTRY)))
-                f.call(kernel, "void", [source, table, i64(p.depth), panel, y_row, y_step, rows, piece])
+            args = [source, table, i64(p.depth), panel, y_row, y_step, rows, pieces, count, i64(p.axes[-1].y)]
+            call_tile(f, self.numbers, t, p.axes[-1].y != 1, args)
 
 
 def emit_offsets(f: Function, table: Value, channels: int, places: Places, nbytes: int) -> None:
     """Byte offsets of the taps of one channel after the other."""
-    taps = [t * nbytes for t in places.taps]
-    if len(taps) <= 8:
-        with f.loop(i64(0), i64(channels), trips=True) as loop:
-            first = f.mul(loop.index, i64(places.channel * nbytes))
-            at = f.gep("i64", table, f.mul(loop.index, i64(len(taps))))
-            for i, tap in enumerate(taps):
-                f.store(f.add(first, i64(tap)), f.gep("i64", at, i64(i)))
-        return
-    data = _constants(f.module, taps)
+    taps = numbers_table(f, [t * nbytes for t in places.taps])
+    count = len(places.taps)
     with f.loop(i64(0), i64(channels), trips=True) as loop:
         first = f.mul(loop.index, i64(places.channel * nbytes))
-        at = f.gep("i64", table, f.mul(loop.index, i64(len(taps))))
-        with f.loop(i64(0), i64(len(taps)), trips=True) as tap:
-            f.store(f.add(first, f.load("i64", f.gep("i64", data, tap.index))), f.gep("i64", at, tap.index))
-
-
-def _constants(m: Module, values: Sequence[int]) -> Value:
-    text = ", ".join(f"i64 {v}" for v in values)
-    name = f"conv_taps{len(m.globals)}"
-    m.globals[name] = f"@{name} = internal constant [{len(values)} x i64] [{text}], align 64"
-    return Value(f"@{name}", "ptr")
-
-
-def _sizes(pieces: int) -> list[tuple[int, int]]:
-    """Features and vectors whose sums, with what they are made of, fit the registers."""
-    registers = host().registers
-    return [
-        (features, vectors)
-        for vectors in range(1, 9 if pieces == 1 else 1 + 6 // pieces)
-        for features in range(1, _MOST_FEATURES + 1)
-        if features * vectors + vectors + 1 <= registers
-    ]
-
-
-# The kernel
-
-_PARAMS = ["ptr", "ptr", "i64", "ptr", "ptr", "i64", "i64", "ptr"]
-
-
-def forward_kernel(m: Module, numbers: Numbers, t: Tile, y_step: int) -> str:
-    """kernel(x, offsets, depth, panel, y, bytes from feature to feature, features, pieces) for one tile."""
-    name = (
-        f"conv_tile_{numbers.memory}_{t.features}x{t.vectors}_{t.pieces}{'m' if t.masked else ''}_{y_step}"
-    )
-    if name not in m.functions:
-        _Kernel(m.function(name, "void", _PARAMS, attrs="nounwind"), numbers, t, y_step).emit()
-    return name
-
-
-class _Kernel:
-    def __init__(self, f: Function, numbers: Numbers, t: Tile, y_step: int):
-        self.f, self.numbers, self.t, self.y_step = f, numbers, t, y_step
-        self.type = vector(numbers.scalar, t.piece)
-
-    def emit(self) -> None:
-        f, t = self.f, self.t
-        x, offsets, depth, panel, y, step, rows, pieces = f.args
-        entries = [self._entry(pieces, i) for i in range(t.group)]
-        bases = [f.gep("i8", x, e[0]) for e in entries]
-        reach = [f.tail_mask(e[2], t.piece) for e in entries]
-        masks = reach if t.masked else [None] * t.group
-        zero = const(vector(self.numbers.scalar, t.lanes), 0)
-        with f.loop(i64(0), depth, carry=[zero] * (t.features * t.vectors), trips=True) as loop:
-            at = f.load("i64", f.gep("i64", offsets, loop.index))
-            line = f.gep(vector(self.numbers.scalar, 1), panel, f.mul(loop.index, i64(t.features)))
-            vectors = self._vectors(bases, at, masks)
-            sums = list(loop.carry)
-            for m in range(t.features):
-                weight = f.splat(f.load(self.numbers.scalar, f.gep(self.numbers.scalar, line, i64(m))), t.lanes)
-                for v in range(t.vectors):
-                    sums[m * t.vectors + v] = f.fma(weight, vectors[v], sums[m * t.vectors + v])
-            loop.next(*sums)
-        self._store(loop.results, y, step, rows, [(e[1], e[2], m) for e, m in zip(entries, reach, strict=True)])
-        f.ret()
-
-    def _entry(self, pieces: Value, i: int) -> list[Value]:
-        at = self.f.gep("i8", pieces, i64(i * ENTRY))
-        return [self.f.load("i64", self.f.gep("i64", at, i64(j))) for j in range(3)]
-
-    def _vectors(self, bases: list[Value], at: Value, masks: Sequence[Value | None]) -> list[Value]:
-        f, t = self.f, self.t
-        found = []
-        for base, mask in zip(bases, masks, strict=True):
-            p = f.gep("i8", base, at)
-            found.append(
-                f.load(self.type, p) if mask is None else f.masked_load(self.type, p, mask, const(self.type, 0))
-            )
-        return [joined_pieces(f, found[i : i + t.pieces]) for i in range(0, len(found), t.pieces)]
-
-    def _store(
-        self, sums: list[Value], y: Value, step: Value, rows: Value, places: list[tuple[Value, Value, Value]]
-    ) -> None:
-        """Whole tiles from the registers; others by way of a buffer, feature after feature."""
-        f, t = self.f, self.t
-
-        def all_of_it() -> list[Value]:
-            line = y
-            for m in range(t.features):
-                self._feature(sums[m * t.vectors : (m + 1) * t.vectors], line, places, True)
-                line = f.gep("i8", line, step)
-            return []
-
-        def some_of_it() -> list[Value]:
-            kind = vector(self.numbers.scalar, t.lanes)
-            buffer = f.alloca(kind, len(sums))
-            for i, x in enumerate(sums):
-                f.store(x, f.gep(kind, buffer, i64(i)))
-            with f.loop(i64(0), rows, carry=[y], trips=True) as loop:
-                first = f.gep(kind, buffer, f.mul(loop.index, i64(t.vectors)))
-                row = [f.load(kind, f.gep(kind, first, i64(v))) for v in range(t.vectors)]
-                self._feature(row, loop.carry[0], places, False)
-                loop.next(f.gep("i8", loop.carry[0], step))
-            return []
-
-        if self.y_step > 1:
-            some_of_it()
-            return
-        whole = f.icmp("eq", rows, i64(t.features))
-        for _, count, _ in places:
-            whole = f.and_(whole, f.icmp("eq", count, i64(t.piece)))
-        f.choose(whole, all_of_it, some_of_it)
-
-    def _feature(
-        self, vectors: list[Value], y: Value, places: list[tuple[Value, Value, Value]], whole: bool
-    ) -> None:
-        f, t = self.f, self.t
-        for i, (offset, count, mask) in enumerate(places):
-            x, part = vectors[i // t.pieces], i % t.pieces
-            lanes = range(part * t.piece, (part + 1) * t.piece)
-            piece = x if t.pieces == 1 else f.shuffle(x, None, lanes)
-            self._piece(piece, f.gep("i8", y, offset), None if whole else (count, mask))
-
-    def _piece(self, x: Value, place: Value, reach: tuple[Value, Value] | None) -> None:
-        """Neighbouring results, y_step elements apart in y."""
-        f, lanes, numbers = self.f, self.t.piece, self.numbers
-        if self.y_step == 1:
-            numbers.store(f, x, place, i64(0), reach and reach[1])
-            return
-        end = reach[0] if reach else i64(lanes)
-        if self.y_step > 4:
-            buffer = f.alloca(numbers.scalar, lanes)
-            f.store(x, buffer)
-            with f.loop(i64(0), end) as loop:
-                value = f.load(numbers.scalar, f.gep(numbers.scalar, buffer, loop.index))
-                numbers.store(f, value, place, f.mul(loop.index, i64(self.y_step)))
-            return
-        for c in range(self.y_step):
-            spread = [(c * lanes + i) // self.y_step for i in range(lanes)]
-            here = const_vector("i1", [(c * lanes + i) % self.y_step == 0 for i in range(lanes)])
-            there = f.tail_mask(f.sub(f.mul(end, i64(self.y_step)), i64(c * lanes)), lanes)
-            numbers.store(f, f.shuffle(x, None, spread), place, i64(c * lanes), f.and_(here, there))
-
-
-def joined_pieces(f: Function, pieces: list[Value]) -> Value:
-    """One vector of several."""
-    while len(pieces) > 1:
-        lanes = int(pieces[0].type[1:].split(" ")[0])
-        pieces = [f.shuffle(x, y, range(2 * lanes)) for x, y in zip(pieces[::2], pieces[1::2], strict=True)]
-    return pieces[0]
-
-
+        at = f.gep("i64", table, f.mul(loop.index, i64(count)))
+        with f.loop(i64(0), i64(count), trips=True) as tap:
+            f.store(f.add(first, f.load("i64", f.gep("i64", taps, tap.index))), f.gep("i64", at, tap.index))

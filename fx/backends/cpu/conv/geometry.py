@@ -92,7 +92,9 @@ def parts(x: Buffer, w: Buffer, y: Buffer, params: dict[str, Any]) -> list[Part]
     return found
 
 
-def _along(x: Buffer, w: Buffer, y: Buffer, params: dict[str, Any]) -> Iterator[Iterator[tuple[Axis, int, int]]]:
+def _along(
+    x: Buffer, w: Buffer, y: Buffer, params: dict[str, Any]
+) -> Iterator[Iterator[tuple[Axis, int, int]]]:
     names = ("strides", "lhs_dilation", "rhs_dilation")
     for i, (stride, base, dilation) in enumerate(zip(*[params[n] for n in names], strict=True)):
         at = i + 2

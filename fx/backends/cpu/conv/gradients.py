@@ -3,7 +3,8 @@
     result[o, c, q] = sum over n, k of w[o, n, k] * x[c, n, q, k]
 
 A product of `sums`: the entries are (c, q), the steps the positions (n, k), and the panel is w transposed, so that
-for every position the features o stand side by side. The long sum is cut into chunks that the shape alone decides; `partials` adds them up.
+for every position the features o stand side by side. The long sum is cut into chunks that the shape alone decides;
+`partials` adds them up.
 
 All is said in terms of the turned part: `y` is the operand w, the result has the steps `w`.
 """
@@ -15,15 +16,16 @@ from collections.abc import Sequence
 from ..llvm import NULL, Function, Value, i64
 from ..operations.operation import Buffer
 from ..operations.tasks import parallel
-from .boxes import Boxes, emit_places, grown
+from .boxes import Boxes, grown
 from .dots import entry_axes
 from .forward import COPY_BYTES, TASK_PRODUCTS, TASKS, emit_offsets
 from .geometry import Axis, Part
+from .nests import emit_places
 from .numbers import Numbers
 from .partials import Moved, Partials
 from .planes import Copy, in_place, source
 from .sums import best_tile, emit_sums
-from .turning import turn
+from .turning import emit_panel, joined
 
 _POSITIONS = 1024
 _PARTIAL_BYTES = 16 << 20
@@ -83,7 +85,10 @@ class Gradient:
         emit_offsets(f, table, p.channels.count, self.places, self.bytes)
         count = p.groups.count * self.tiles * self.chunks
         parallel(f, "conv_gradient", [x, y, table, partial], count, self._task)
-        axes = [Moved(p.groups.count, p.depth * self.row, p.groups.w), Moved(p.features.count, 1, p.features.w)]
+        axes = [
+            Moved(p.groups.count, p.depth * self.row, p.groups.w),
+            Moved(p.features.count, 1, p.features.w),
+        ]
         axes += entry_axes(p, self.row)
         Partials(self.numbers, self.chunks, self.size).emit(f, partial, result, p.w, axes)
 
@@ -151,37 +156,5 @@ class Gradient:
             place, y = memory["y"], f.gep("i8", y, f.mul(y_at, i64(size)))
             self.y_copy.emit(f, self.numbers, y, place, lines, p.features.y, starts, extents)
             steps, wide = self.y_copy.places.steps, self.y_copy.places.channel
-        self._turn_rows(f, place, list(steps), wide, lines, extents, memory["panel"])
-
-    def _turn_rows(
-        self, f: Function, y: Value, steps: list[int], wide: int, lines: Value, extents: list[Value], panel: Value
-    ) -> None:
-        """Row after row; rows that follow each other in memory are one."""
-        extents, steps = list(extents), list(steps)
-        while len(steps) > 1 and extents[-1].text[0] != "%" and steps[-2] == steps[-1] * int(extents[-1].text):
-            steps.pop(-2)
-            inner = extents.pop()
-            extents[-1] = f.mul(extents[-1], inner)
-        row = i64(self.tile.columns * self.bytes)
-
-        def along(axis: int, y: Value, panel: Value) -> Value:
-            if axis == len(extents) - 1:
-                for v in range(self.tile.vectors):
-                    self._turn(f, y, wide, f.sub(lines, i64(v * self.tile.lanes)), v, extents[axis], panel)
-                return f.gep("i8", panel, f.mul(extents[axis], row))
-            with f.loop(i64(0), extents[axis], carry=[panel], trips=True) as loop:
-                here = f.gep(self.numbers.scalar, y, f.mul(loop.index, i64(steps[axis])))
-                loop.next(along(axis + 1, here, loop.carry[0]))
-            return loop.results[0]
-
-        along(0, y, panel)
-
-    def _turn(self, f: Function, y: Value, wide: int, lines: Value, v: int, count: Value, panel: Value) -> None:
-        """One vector of features; where none is left, the vector stays as it is."""
-        t, size = self.tile, self.bytes
-        with f.when(f.icmp("sgt", lines, i64(0))):
-            here = f.intrinsic("llvm.smin", lines, i64(t.lanes))
-            source = f.gep("i8", y, i64(v * t.lanes * wide * size))
-            target = f.gep("i8", panel, i64(v * t.lanes * size))
-            row = i64(t.columns * size)
-            turn(f, self.numbers.scalar, source, i64(wide * size), here, count, target, row)
+        axes = joined(list(zip(extents, steps, strict=True)), f)
+        emit_panel(f, self.tile.scalar, place, wide, lines, axes, memory["panel"], self.tile.columns)

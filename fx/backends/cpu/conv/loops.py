@@ -20,9 +20,7 @@ def emit_loops(f: Function, x: Buffer, w: Buffer, y: Buffer, part: Part) -> None
         group, image = g.udiv(index, i64(images.count)), g.urem(index, i64(images.count))
         _Loops(g, kind, pointers, part).run(group, image)
 
-    parallel(
-        f, "conv_loops", [x.pointer, w.pointer, y.pointer], part.groups.count * images.count, work
-    )
+    parallel(f, "conv_loops", [x.pointer, w.pointer, y.pointer], part.groups.count * images.count, work)
 
 
 class _Loops:

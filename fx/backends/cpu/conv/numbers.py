@@ -36,18 +36,28 @@ class Numbers:
         return self.widen(f, _every(f, loads, parts, lanes, stride))
 
     def load_inside(
-        self, f: Function, base: Value, row: Value, first: Value, size: int, lanes: int, stride: int, other: Value
+        self,
+        f: Function,
+        base: Value,
+        row: Value,
+        first: Value,
+        size: int | Value,
+        lanes: int,
+        stride: int,
+        other: Value,
     ) -> Value:
         """Elements first, first + stride, ... of the row of `size` elements at `row`; `other` outside it."""
         if lanes == 1:
             yes = lambda: [self.widen(f, f.load(self.memory, self.at(f, base, f.add(row, first))))]
-            return f.choose(f.icmp("ult", first, i64(size)), yes, lambda: [other])[0]
+            return f.choose(inside(f, first, size, 1, 1), yes, lambda: [other])[0]
         parts, loads = _chunks(lanes, stride), []
         fill = self.narrow(f, other)
         for p in parts:
             start = f.add(first, i64(p))
             place = self.at(f, base, f.add(row, start))
-            loads.append(f.masked_load(vector(self.memory, lanes), place, inside(f, start, size, lanes, 1), fill))
+            loads.append(
+                f.masked_load(vector(self.memory, lanes), place, inside(f, start, size, lanes, 1), fill)
+            )
         return self.widen(f, _every(f, loads, parts, lanes, stride))
 
     def store(self, f: Function, x: Value, base: Value, index: Value, mask: Value | None = None) -> None:
@@ -80,21 +90,23 @@ def _round_bfloat(f: Function, x: Value) -> Value:
     return f.bitcast(f.cast("trunc", short, like(x.type, "i16")), like(x.type, "bfloat"))
 
 
-def inside(f: Function, first: Value, size: int, lanes: int, stride: int) -> Value:
+def inside(f: Function, first: Value, size: int | Value, lanes: int, stride: int) -> Value:
     """The lanes of first, first + stride, ... that are in [0, size)."""
+    size = i64(size) if isinstance(size, int) else size
     if lanes == 1:
-        return f.icmp("ult", first, i64(size))
+        return f.icmp("ult", first, size)
     steps = const_vector("i32", [i * stride for i in range(lanes)])
-    start = f.splat(f.cast("trunc", _near(f, first, size, lanes * stride), "i32"), lanes)
-    return f.icmp("ult", f.add(start, steps), const(start.type, size))
+    start, end = (f.splat(x, lanes) for x in _near(f, first, size, lanes * stride))
+    return f.icmp("ult", f.add(start, steps), end)
 
 
-def _near(f: Function, first: Value, size: int, reach: int) -> Value:
-    """The same answer with numbers that 32 bits hold."""
-    if size + reach >= 1 << 31:
-        raise ValueError(f"an axis of {size} elements")
+def _near(f: Function, first: Value, size: Value, reach: int) -> tuple[Value, Value]:
+    """Numbers of 32 bits with the same answer: seen from the place where the vector begins."""
     low = f.intrinsic("llvm.smax", first, i64(-reach))
-    return f.intrinsic("llvm.smin", low, i64(size))
+    low = f.intrinsic("llvm.smin", low, i64(0))
+    rest = f.intrinsic("llvm.smin", f.sub(size, f.sub(first, low)), i64(reach))
+    rest = f.intrinsic("llvm.smax", rest, i64(0))
+    return f.cast("trunc", low, "i32"), f.cast("trunc", rest, "i32")
 
 
 def _chunks(lanes: int, stride: int) -> list[int]:

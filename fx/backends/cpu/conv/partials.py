@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ..llvm import Function, Value, i64, vector
 from ..operations.layout import vector_loop
 from ..operations.tasks import parallel_ranges
+from .nests import scatter
 from .numbers import Numbers
 
 _GRAIN = 1 << 14
@@ -38,34 +39,25 @@ class Partials:
         (partial,), scalar = values, self.numbers.scalar
 
         def elements(at: Value, lanes: int) -> None:
-            kind = vector(scalar, lanes)
-            total = f.load(kind, f.gep(scalar, partial, at))
-            for c in range(1, self.chunks):
-                total = f.fadd(total, f.load(kind, f.gep(scalar, partial, f.add(at, i64(c * self.size)))))
-            f.store(total, f.gep(scalar, partial, at))
+            kind, first = vector(scalar, lanes), f.gep(scalar, partial, at)
+            with f.loop(i64(1), i64(self.chunks), carry=[f.load(kind, first)], trips=True) as loop:
+                place = f.gep(scalar, first, f.mul(loop.index, i64(self.size)))
+                loop.next(f.fadd(loop.carry[0], f.load(kind, place)))
+            f.store(loop.results[0], first)
 
         vector_loop(f, start, stop, self.numbers.lanes, elements)
 
-    def _move(
-        self, f: Function, partial: Value, result: Value, first: int, axes: Sequence[Moved]
-    ) -> None:
+    def _move(self, f: Function, partial: Value, result: Value, first: int, axes: Sequence[Moved]) -> None:
         """Neighbours in the result are innermost."""
         outer, *rest = sorted((a for a in axes if a.count > 1), key=lambda a: -a.target) or [Moved(1, 0, 0)]
-        scalar = self.numbers.scalar
-
-        def along(g: Function, values: list[Value], axes: list[Moved], at: Value, to: Value) -> None:
-            partial, result = values
-            if not axes:
-                self.numbers.store(g, g.load(scalar, g.gep(scalar, partial, at)), result, to)
-                return
-            with g.loop(i64(0), i64(axes[0].count), trips=True) as loop:
-                here = g.add(at, g.mul(loop.index, i64(axes[0].source)))
-                along(g, values, axes[1:], here, g.add(to, g.mul(loop.index, i64(axes[0].target))))
 
         def work(g: Function, values: list[Value], start: Value, stop: Value) -> None:
+            partial, result = values
             with g.loop(start, stop) as loop:
                 at, to = g.mul(loop.index, i64(outer.source)), g.mul(loop.index, i64(outer.target))
-                along(g, values, rest, at, g.add(i64(first), to))
+                here = g.gep(self.numbers.scalar, partial, at)
+                there = self.numbers.at(g, result, g.add(i64(first), to))
+                scatter(g, self.numbers, here, there, rest or [Moved(1, 0, 0)])
 
         step = max(1, _GRAIN // math.prod(a.count for a in rest))
         parallel_ranges(f, "conv_place", [partial, result], outer.count, step, work)

@@ -12,7 +12,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..llvm import Function, Value, const, i64, vector
+from ..llvm import Function, Value, i64
+from .filling import AXES, fill, numbers_table, values_table
 from .geometry import Axis, Part
 from .numbers import Numbers
 
@@ -84,11 +85,17 @@ class Copy:
     ) -> None:  # fmt: skip
         """Fill the copy for results from `starts` on, `extents` of them; channels of x are `channel` apart."""
         count = i64(channels) if isinstance(channels, int) else channels
-        with f.loop(i64(0), count) as loop:
-            source, target = f.mul(loop.index, i64(channel)), f.mul(loop.index, i64(self.places.channel))
-            _Filling(f, numbers, x, copy, self.lanes).axes(
-                list(zip(self.spans, starts, extents, strict=True)), source, target, None
-            )
+        ahead = AXES - len(self.spans)
+        one = (1, 0, 1, 0, 1, 1, 0, 0, 0)
+        axes = [one] * ahead + [
+            (a.stride, a.origin, a.size, a.x, s.grain, s.residues, s.extra, s.step, s.plane)
+            for s in self.spans
+            for a in [s.axis]
+        ]
+        table = numbers_table(f, [v for axis in axes for v in axis])
+        box = values_table(f, [i64(0)] * ahead + list(starts) + [i64(1)] * ahead + list(extents))
+        steps = count, i64(channel), i64(self.places.channel)
+        fill(f, numbers, [x, copy, table, box, f.gep("i64", box, i64(AXES)), *steps])
 
 
 def _span(a: Axis, step: int) -> Span:
@@ -101,97 +108,6 @@ def _uneven(size: int, lanes: int) -> int:
     """A distance of channels that does not put them all in the same sets of a cache."""
     size = -(-size // lanes) * lanes
     return size + lanes if size // lanes % 16 == 0 else size
-
-
-class _Filling:
-    """Row after row, in the order of memory: a row's last vector may reach into what is written later."""
-
-    def __init__(self, f: Function, numbers: Numbers, x: Value, copy: Value, lanes: int):
-        self.f, self.numbers, self.x, self.copy, self.lanes = f, numbers, x, copy, lanes
-
-    def axes(
-        self, axes: list[tuple[Span, Value, Value]], source: Value, target: Value, there: Value | None
-    ) -> None:
-        """Loops over residues and positions of every axis; `there` says whether the row lies in x at all."""
-        self._residues(axes, [], source, target, there)
-
-    def _residues(
-        self,
-        rest: list[tuple[Span, Value, Value]],
-        done: list[tuple[Span, Value, Value, Value]],
-        source: Value,
-        target: Value,
-        there: Value | None,
-    ) -> None:
-        f = self.f
-        if not rest:
-            self._positions(done, source, target, there)
-            return
-        (span, start, extent), *others = rest
-        first = f.add(f.mul(start, i64(span.axis.stride)), i64(span.axis.origin))
-        if span.residues == 1:
-            self._residues(others, [*done, (span, first, extent, start)], source, target, there)
-            return
-        with f.loop(i64(0), i64(span.residues), trips=True) as loop:
-            here = f.add(first, f.mul(loop.index, i64(span.grain)))
-            plane = f.add(target, f.mul(loop.index, i64(span.plane)))
-            self._residues(others, [*done, (span, here, extent, start)], source, plane, there)
-
-    def _positions(
-        self,
-        axes: list[tuple[Span, Value, Value, Value]],
-        source: Value,
-        target: Value,
-        there: Value | None,
-    ) -> None:
-        f = self.f
-        (span, first, extent, _), *others = axes
-        stop = f.add(extent, i64(span.extra))
-        if not others:
-            self._row(span, first, stop, source, target, there)
-            return
-        a = span.axis
-        with f.loop(i64(0), stop) as loop:
-            place = f.add(first, f.mul(loop.index, i64(a.stride)))
-            row, to = f.add(source, f.mul(place, i64(a.x))), f.add(target, f.mul(loop.index, i64(span.step)))
-            here = there
-            if not a.inside:
-                inside = f.icmp("ult", place, i64(a.size))
-                here = inside if there is None else f.and_(there, inside)
-            self._positions(others, row, to, here)
-
-    def _row(
-        self, span: Span, first: Value, stop: Value, source: Value, target: Value, there: Value | None
-    ) -> None:
-        f, a = self.f, span.axis
-        lanes = self.lanes if a.x == 1 and a.stride <= 4 else 1
-        zero = const(vector(self.numbers.scalar, lanes), 0)
-
-        def copied() -> list[Value]:
-            with f.loop(i64(0), stop, lanes) as loop:
-                place = f.add(first, f.mul(loop.index, i64(a.stride)))
-                x = self._load(a, source, place, lanes, zero)
-                f.store(x, f.gep(self.numbers.scalar, self.copy, f.add(target, loop.index)))
-            return []
-
-        def cleared() -> list[Value]:
-            with f.loop(i64(0), stop, lanes) as loop:
-                f.store(zero, f.gep(self.numbers.scalar, self.copy, f.add(target, loop.index)))
-            return []
-
-        if there is None:
-            copied()
-        else:
-            f.choose(there, copied, cleared)
-
-    def _load(self, a: Axis, source: Value, place: Value, lanes: int, zero: Value) -> Value:
-        f, numbers = self.f, self.numbers
-        if a.x == 1:
-            return numbers.load_inside(f, self.x, source, place, a.size, lanes, a.stride, zero)
-        found = lambda: [
-            numbers.widen(f, f.load(numbers.memory, numbers.at(f, self.x, f.add(source, f.mul(place, i64(a.x))))))
-        ]
-        return f.choose(f.icmp("ult", place, i64(a.size)), found, lambda: [zero])[0]
 
 
 def source(

@@ -69,7 +69,9 @@ def residues(axis: Reading) -> list[Taps | None]:
         start = q * axis.stride + k * axis.dilation - axis.low
         if start % axis.base == 0:
             count, stride = len(range(k, axis.window, every_k)), axis.stride * every_q // axis.base
-            found[q] = Taps(k, every_k, count, start // axis.base, stride, axis.dilation * every_k // axis.base)
+            found[q] = Taps(
+                k, every_k, count, start // axis.base, stride, axis.dilation * every_k // axis.base
+            )
     return found
 
 
@@ -141,7 +143,9 @@ class Rows:
         self.step = self.lanes * self.every
         self.rows = math.prod(a.count for a in self.outer)
 
-    def emit(self, f: Function, stem: str, pointers: Sequence[Value], make: Callable[[list[Value]], Sweep]) -> None:
+    def emit(
+        self, f: Function, stem: str, pointers: Sequence[Value], make: Callable[[list[Value]], Sweep]
+    ) -> None:
         """The whole sweep; `make` gives the operation for pointers of the function it is emitted into."""
         work = self.last.count * math.prod(a.window for a in self.axes)
         step = max(1, GRAIN // max(1, work))
@@ -186,7 +190,8 @@ class Rows:
 
     def _block(self, f: Function, operation: Sweep, at: list[Value], block: Block) -> None:
         state = operation.begin(f, self, block)
-        state = self._outer(f, operation, block, list(zip(self.outer, self.weights, at)), i64(0), i64(0), state)  # noqa: B905
+        axes = list(zip(self.outer, self.weights[:-1], at, strict=True))
+        state = self._outer(f, operation, block, axes, i64(0), i64(0), state)
         operation.end(f, self, block, state)
 
     def _outer(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..engine import host
 from ..llvm import Function, Module, Value, const, i64, vector
+from ..operations.library import Library, Signature, call as call_library
 
 _PANEL_BYTES = 24 << 10
 """What of a panel a run of the kernel reads: it should stay in the first-level cache."""
@@ -37,20 +38,25 @@ class Tile(NamedTuple):
 
 
 def best_tile(scalar: str, entries: int, columns: int) -> Tile:
+    return max(_tiles(scalar), key=lambda t: speed(t, entries, columns))
+
+
+def _tiles(scalar: str) -> list[Tile]:
+    """Tiles whose sums, with a row of the panel and one more vector, fit the registers."""
     size = 4 if scalar == "float" else 8
-    lanes = host().vector_bytes // size
-    tiles = [
-        Tile(e, v, scalar, lanes, size)
+    return [
+        Tile(e, v, scalar, host().vector_bytes // size, size)
         for v in range(1, MOST_VECTORS + 1)
         for e in range(1, 9)
         if e * v + v + 1 < host().registers
     ]
-    return max(tiles, key=lambda t: speed(t, entries, columns))
 
 
 def speed(t: Tile, entries: int, columns: int) -> float:
     """Useful products per cycle, for two FMAs and two loads a cycle."""
-    useful = entries / (-(-entries // t.entries) * t.entries) * columns / (-(-columns // t.columns) * t.columns)
+    useful = (
+        entries / (-(-entries // t.entries) * t.entries) * columns / (-(-columns // t.columns) * t.columns)
+    )
     products, loads = t.entries * t.vectors, t.entries + t.vectors + 1
     return 2 * useful * products / (max(products, loads, 8) + min(products, loads) / 4)
 
@@ -63,31 +69,37 @@ def emit_sums(
 
     The sums, `row` bytes from entry to entry, are added to what is there where `keep` holds.
     """
-    kernel = sums_kernel(f.module, t)
     (offsets, count), (places, depth) = entries, steps
+    old = f.cast("zext", keep, "i64")
+    call_library(f, _name(t), [x, offsets, count, places, depth, panel, sums, i64(row), old])
+
+
+_PARAMS = ("ptr", "ptr", "i64", "ptr", "i64", "ptr", "ptr", "i64", "i64")
+
+
+def _name(t: Tile) -> str:
+    return f"fx_conv_sums_{t.scalar}_{t.entries}x{t.vectors}"
+
+
+def _write(m: Module, t: Tile) -> None:
+    """All tiles of entries, for one block of steps after the other."""
+    kernel = m.function("kernel", "void", _PARAMS, attrs="nounwind")
+    _emit_kernel(kernel, t)
+    f = _LIBRARIES[_name(t)].define(m, _name(t))
+    x, offsets, count, places, depth, panel, sums, row, keep = f.args
     most = i64(max(32, _PANEL_BYTES // t.row))
     with f.loop(i64(0), depth, most, trips=True) as part:
         k = part.index
         some = f.intrinsic("llvm.smin", f.sub(depth, k), most)
         here, place = f.gep("i8", panel, f.mul(k, i64(t.row))), f.gep("i64", places, k)
-        old = f.cast("zext", f.or_(keep, f.icmp("ne", k, i64(0))), "i64")
+        old = f.or_(keep, k)
         with f.loop(i64(0), count, t.entries, trips=True) as loop:
             e = loop.index
             number = f.intrinsic("llvm.smin", f.sub(count, e), i64(t.entries))
-            target = f.gep("i8", sums, f.mul(e, i64(row)))
-            args = [x, f.gep("i64", offsets, e), number, place, some, here, target, i64(row), old]
-            f.call(kernel, "void", args)
-
-
-_PARAMS = ["ptr", "ptr", "i64", "ptr", "i64", "ptr", "ptr", "i64", "i64"]
-
-
-def sums_kernel(m: Module, t: Tile) -> str:
-    """kernel(x, offsets, entries, places, steps, panel, sums, row, keep) for one tile."""
-    name = f"conv_sums_{t.scalar}_{t.entries}x{t.vectors}"
-    if name not in m.functions:
-        _emit_kernel(m.function(name, "void", _PARAMS, attrs="nounwind"), t)
-    return name
+            target = f.gep("i8", sums, f.mul(e, row))
+            args = [x, f.gep("i64", offsets, e), number, place, some, here, target, row, old]
+            f.call("kernel", "void", args)
+    f.ret()
 
 
 def _emit_kernel(f: Function, t: Tile) -> None:
@@ -122,3 +134,10 @@ def _emit_add(
                 before = f.masked_load(kind, place, mask, const(kind, 0.0))
                 f.store(f.fadd(before, totals[e * t.vectors + v]), place)
         sums = f.gep("i8", sums, row)
+
+
+_LIBRARIES = {
+    _name(t): Library({_name(t): Signature("void", _PARAMS)}, lambda m, t=t: _write(m, t))
+    for scalar in ("float", "double")
+    for t in _tiles(scalar)
+}

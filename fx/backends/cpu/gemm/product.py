@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..engine import host
 from ..llvm import NULL, Function, Value, i64
 from .axes import Axis
 from .blocking import BATCH_AXES, PLAN, PRIVATE, SHARED
@@ -191,16 +192,22 @@ def _batch(p: Product, size: int) -> dict[str, int]:
 def _pack_b(p: Product, t: Tile, hooks: Hooks) -> int:
     """Whether B is packed, and by whom."""
     aside = p.b_col != 1 or (not t.masks and p.n % t.lanes != 0) or hooks.pack_b is not NULL
-    large = p.m > 4 * t.rows and p.k * p.n * t.bytes > 256 << 10
+    large = p.m > REUSE * t.rows and p.k * p.n * t.bytes > host().l2 // 2
     if not (aside or large):
         return 0
     return SHARED if large or (p.flops >= THREADED and p.products == 1) else PRIVATE
 
 
+REUSE = 12
+"""Rows of tiles that have to read a large B before it pays to pack it."""
+
+
 def _pack_a(p: Product, t: Tile, hooks: Hooks) -> int:
+    """A is packed where its rows would displace each other in the first cache, or where k is not contiguous."""
     if hooks.pack_a is not NULL:
         return 1
-    return int(p.n > 4 * t.cols and p.m * p.k * t.bytes > 128 << 10)
+    far = p.a_k != 1 or p.a_row * t.bytes % 4096 == 0
+    return int(far and p.n > 4 * t.cols and p.m * p.k * t.bytes > 128 << 10)
 
 
 def _grid(p: Product, t: Tile, cols: int, private: bool) -> tuple[int, int, int]:

@@ -49,7 +49,7 @@ def tile(scalar: str) -> Tile:
     size, machine = bits_of(scalar) // 8, host()
     lanes = machine.vector_bytes // size
     rows, vectors = _registers(machine.vector_bytes, machine.registers)
-    kc = _down(machine.l1 * 2 // 3 // (lanes * vectors * size), 8)
+    kc = _down(machine.l1 * 15 // 16 // ((rows + lanes * vectors) * size), 8)
     block = _down(machine.l2 * 5 // 8 // (kc * size), lanes * vectors)
     return Tile(scalar, lanes, rows, vectors, machine.vector_bytes >= 32, kc, 4 * rows, block, 8 * block)
 

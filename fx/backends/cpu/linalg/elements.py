@@ -22,7 +22,7 @@ class Elements:
         self.scalar = TYPES[self.real.name]
         self.parts = 2 if self.complex else 1
         self.bytes = dtype.itemsize
-        self.bits = f"<2 x i{dtype.itemsize * 4}>" if self.complex else f"i{dtype.itemsize * 8}"
+        self.bits = f"i{self.bytes * 8}" if self.bytes <= 8 else "<2 x i64>"
         """A type that moves an element unchanged."""
 
     def at(self, f: Function, array: Value, index: Value) -> Value:

@@ -154,33 +154,6 @@ def _over_blocks(
         work(Columns(f, scalar), loop.index)
 
 
-def pad_rows(
-    f: Function, scalar: str, target: Value, width: Value, source: Value, rows: Value, n: Value
-) -> None:
-    """Rows of n elements to padded ones, with zeros behind them."""
-    with f.loop(i64(0), rows) as loop:
-        to, start = (f.gep(scalar, x, f.mul(loop.index, step)) for x, step in ((target, width), (source, n)))
-
-        def move(columns: Columns, first: Value) -> None:
-            x = columns.load(f.gep(scalar, start, first))
-            Columns(f, scalar).store(x, f.gep(scalar, to, first))
-
-        over_columns(f, scalar, i64(0), n, move)
-
-
-def take_rows(
-    f: Function, scalar: str, target: Value, source: Value, width: Value, rows: Value, n: Value
-) -> None:
-    """The other way."""
-    with f.loop(i64(0), rows) as loop:
-        to, start = (f.gep(scalar, x, f.mul(loop.index, step)) for x, step in ((target, n), (source, width)))
-
-        def move(columns: Columns, first: Value) -> None:
-            columns.store(columns.load(f.gep(scalar, start, first)), f.gep(scalar, to, first))
-
-        over_columns(f, scalar, i64(0), n, move)
-
-
 At = Callable[[Value, Value], Value]
 """The address of an element."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..llvm import Function, Module, Value, i64
+from ..engine import host
+from ..llvm import Function, Module, Value, i64, vector
 from .elements import Elements, Number, cell, clear, copy
 
 TILE = 16
@@ -11,26 +12,71 @@ TILE = 16
 
 def transposed(f: Function, e: Elements, target: Value, source: Value, rows: Value, columns: Value) -> None:
     """target[j, i] = source[i, j], both contiguous; row-major to column-major and back."""
-    f.call(_transpose(f.module, e), "void", [target, source, rows, columns])
+    transposed_rows(f, e, target, rows, source, columns, rows, columns)
 
 
-def transpose_rows(f: Function, e: Elements, target: Value, source: Value, width: Value, n: Value) -> None:
-    """target[j, i] = source[i, j] for (n, n), the rows of source `width` apart."""
-    with tiles(f, n, n) as (i, j):
-        x = f.load(e.bits, f.gep(e.bits, source, cell(f, i, width, j)), e.bytes // e.parts)
-        f.store(x, f.gep(e.bits, target, cell(f, j, n, i)), e.bytes // e.parts)
+def transposed_rows(
+    f: Function,
+    e: Elements,
+    target: Value,
+    step: Value,
+    source: Value,
+    stride: Value,
+    rows: Value,
+    columns: Value,
+) -> None:
+    """The same with rows `step` apart in the target and `stride` apart in the source."""
+    f.call(_transpose(f.module, e), "void", [target, step, source, stride, rows, columns])
 
 
 def _transpose(m: Module, e: Elements) -> str:
-    name = f"transpose.{e.bytes}"
-    if name not in m.functions:
-        f = m.function(name, params=["ptr", "ptr", "i64", "i64"])
-        target, source, rows, columns = f.args
+    """Squares of as many rows as a vector has lanes, by exchanges; what is left at the edges one by one."""
+    name = f"transpose.{e.dtype.name}"
+    if name in m.functions:
+        return name
+    f = m.function(name, params=["ptr", "i64", "ptr", "i64", "i64", "i64"])
+    target, step, source, stride, rows, columns = f.args
+    lanes = max(1, min(8, host().vector_bytes // e.bytes))
+    whole_rows, whole_columns = f.and_(rows, i64(-lanes)), f.and_(columns, i64(-lanes))
+    read = lambda i, j: f.gep(e.bits, source, cell(f, i, stride, j))
+    write = lambda j, i: f.gep(e.bits, target, cell(f, j, step, i))
+    align = e.bytes // e.parts
+
+    def one(i: Value, j: Value) -> None:
+        f.store(f.load(e.bits, read(i, j), align), write(j, i), align)
+
+    def square(i: Value, j: Value) -> None:
+        near = range(lanes)
+        block = [f.load(vector(e.bits, lanes), read(f.add(i, i64(r)), j), align) for r in near]
+        for r, x in zip(near, _exchanged(f, block), strict=True):
+            f.store(x, write(f.add(j, i64(r)), i), align)
+
+    if e.complex and e.bytes == 16:
         with tiles(f, rows, columns) as (i, j):
-            x = f.load(e.bits, f.gep(e.bits, source, cell(f, i, columns, j)), e.bytes // e.parts)
-            f.store(x, f.gep(e.bits, target, cell(f, j, rows, i)), e.bytes // e.parts)
-        f.ret()
+            one(i, j)
+    else:
+        with f.loop(i64(0), whole_rows, lanes) as i, f.loop(i64(0), whole_columns, lanes) as j:
+            square(i.index, j.index)
+        with f.loop(i64(0), whole_rows) as i, f.loop(whole_columns, columns) as j:
+            one(i.index, j.index)
+        with f.loop(whole_rows, rows) as i, f.loop(i64(0), columns) as j:
+            one(i.index, j.index)
+    f.ret()
     return name
+
+
+def _exchanged(f: Function, block: list[Value]) -> list[Value]:
+    """A square of rows transposed: halves of pairs of rows change places, then quarters of them, and so on."""
+    lanes = len(block)
+    half = lanes // 2
+    while half:
+        for r in (r for r in range(lanes) if not r & half):
+            x, y = block[r], block[r + half]
+            low = [lane if not lane & half else lanes + lane - half for lane in range(lanes)]
+            high = [lane + half if not lane & half else lanes + lane for lane in range(lanes)]
+            block[r], block[r + half] = f.shuffle(x, y, low), f.shuffle(x, y, high)
+        half //= 2
+    return block
 
 
 class tiles:

@@ -9,21 +9,24 @@ from ..llvm import Function, Value, const, i64
 from .batch import Arguments, Item, Routine
 from .determinants import product, sign_and_logarithm
 from .elements import Elements, cell, clear, copy
-from .kernels import cholesky as cholesky_kernel, eliminate, pad_rows, substitute, take_rows
-from .moves import clear_above, hermitian, map_elements, transpose_rows
+from .kernels import cholesky as cholesky_kernel, eliminate, substitute
+from .moves import map_elements, transposed_rows
+from .padding import average_rows, clear_below, clear_padding, pad_rows, take_rows
 
 
 def _cholesky(f: Function, e: Elements, r: Arguments) -> Item:
+    """The kernel wants the upper triangle and gives the upper factor, hence the transpositions."""
     size, mean, kernel = f.mul(r.n, r.n), f.icmp("ne", r.mean, i64(0)), cholesky_kernel(f.module, e.scalar)
 
     def item(i: Value) -> Value:
-        """The kernel wants the upper triangle, the transposed lower one."""
-        out = r.matrix("out", i, size)
-        hermitian(f, e, out, r.matrix("a", i, size), r.n, mean, adjoint=True)
-        pad_rows(f, e.scalar, r.t, r.width, out, r.n, r.n)
+        a, out = r.matrix("a", i, size), r.matrix("out", i, size)
+        clear_padding(f, e.scalar, r.t, r.width, r.n)
+        transposed_rows(f, e, r.t, r.width, a, r.n, r.n, r.n)
+        with f.when(mean):
+            average_rows(f, e.scalar, r.t, r.width, a, r.n)
         bad = f.call(kernel, "i1", [r.t, r.n, r.width])
-        transpose_rows(f, e, out, r.t, r.width, r.n)
-        clear_above(f, e, out, r.n)
+        clear_below(f, e.scalar, r.t, r.width, r.n)
+        transposed_rows(f, e, out, r.n, r.t, r.width, r.n, r.n)
         return bad
 
     return item

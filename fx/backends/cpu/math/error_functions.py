@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import math
 
-from .exponentials import exp_near_zero, normal_exp, reduce_ln2, scaling
-from .expression import X, at_most, copysign, fma, outlined, pick, polynomial, select, sqrt, table, two_chains
-from .logarithms import log_of_parts, split_float
+from .exponentials import bias, exp2_near_zero, exp_near_zero, magic, power_of_two, reduce_ln2, scaling
+from .expression import (
+    X,
+    at_most,
+    copysign,
+    fma,
+    outlined,
+    pick,
+    polynomial,
+    select,
+    sqrt,
+    table,
+    two_chains,
+    where_any,
+)
+from .logarithms import log_of_parts, split_normal
 
 ERF_SPLIT = 0.92
 
 
 def erf(x: X) -> X:
-    """x + x P(x**2) near zero, 1 - exp(-|x| Q(|x|)) away from it, where an error of Q hardly shows.
+    """x + x P(x**2) near zero, 1 - 2**(-|x| Q(|x|)) away from it, where an error of Q hardly shows.
 
     After N. Juffa's erff (Stack Overflow 35148198).
     """
     size = at_most(abs(x), pick(x, 3.95, 5.95))
-    near = _erf_near_zero(x)
-    exponent = fma(size, polynomial("ERF_TAIL", size), size)
-    far = copysign(1.0 - normal_exp(-exponent), x)
-    return select(size < ERF_SPLIT, near, far)
+    exponent = size * polynomial("ERF_TAIL", size)
+    offset = magic(x) + bias(x)
+    shifted = offset - exponent
+    r = (offset - shifted) - exponent
+    far = fma(-exp2_near_zero(r), power_of_two(shifted), 1.0)
+    return select(size < ERF_SPLIT, _erf_near_zero(x), copysign(far, x))
 
 
 def _erf_near_zero(x: X) -> X:
@@ -49,17 +64,21 @@ def erfc(x: X) -> X:
 @outlined
 def erf_inv(x: X) -> X:
     """x p(w) with w = -log(1 - x**2) (M. Giles, Approximating the erfinv function, GPU Computing Gems 2, 2011)."""
-    k, m = split_float(fma(-x, x, 1.0))
+    k, m, _ = split_normal(fma(-x, x, 1.0))
     w = -log_of_parts(k, m - 1.0)
-    s = sqrt(w)
-    if x.bits == 32:
-        p = select(w < 5.0, _around("ERF_INV_NEAR", w, 2.5), _around("ERF_INV_FAR", s, 3.0))
-    else:
-        far = select(w < 16.0, _around("ERF_INV_FAR", s, 3.25), _around("ERF_INV_END", s, 5.0))
-        p = select(w < 6.25, _around("ERF_INV_NEAR", w, 3.125), far)
+    end, middle = pick(x, (5.0, 2.5), (6.25, 3.125))
+    near, far = _around("ERF_INV_NEAR", w, middle), ~(w < end)
+    p = where_any(far, lambda: select(far, _erf_inv_far(w), near), near)
     size = abs(x)
     beside = select(size.equals(1.0), x * math.inf, x.of(math.nan))
     return select(size < 1.0, x * p, beside)
+
+
+def _erf_inv_far(w: X) -> X:
+    s = sqrt(w)
+    if w.bits == 32:
+        return _around("ERF_INV_FAR", s, 3.0)
+    return select(w < 16.0, _around("ERF_INV_FAR", s, 3.25), _around("ERF_INV_END", s, 5.0))
 
 
 def _around(name: str, x: X, middle: float) -> X:

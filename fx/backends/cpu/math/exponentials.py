@@ -119,15 +119,17 @@ def exp2_near_zero(r: X) -> X:
     return two_chains(r, (1.0, *table("EXP2", r)))
 
 
-def normal_exp(x: X) -> X:
-    """exp(x) where neither x nor the result needs care: |x| < 87 (float32) or 708 (float64)."""
-    shifted, r = reduce_ln2(x, x.of(magic(x) + bias(x)))
-    return exp_near_zero(r) * power_of_two(shifted)
-
-
 def normal_expm1(x: X) -> X:
-    """exp(x) - 1 for x whose 2**k is a normal number: 2**k (exp(r) - 1) + (2**k - 1)."""
-    shifted, lead, tail = reduce_to_expm1(x, magic(x) + bias(x))
+    """exp(x) - 1 for x whose 2**k is a normal number: 2**k (exp(r) - 1) + (2**k - 1).
+
+    In float32 what ln 2 lacks is left out: it is worth 2**-29 k of the result, which tanh, its user, does not show.
+    """
+    if x.bits == 32:
+        shifted = fma(x, LOG2_E, magic(x) + bias(x))
+        lead = fma(shifted - (magic(x) + bias(x)), -ln2_parts(x)[0], x)
+        tail = lead * lead * polynomial("EXP", lead)
+    else:
+        shifted, lead, tail = reduce_to_expm1(x, magic(x) + bias(x))
     scale = power_of_two(shifted)
     return fma(scale, tail, fma(scale, lead, scale - 1.0))
 

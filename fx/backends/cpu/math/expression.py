@@ -193,7 +193,7 @@ def at_least(x: X, limit: Any) -> X:
     return select(x.of(limit) > x, x.of(limit), x)
 
 
-LONG = 8
+LONG = 9
 """From this many coefficients on a polynomial is evaluated in two chains."""
 
 
@@ -239,6 +239,13 @@ def any_lane(mask: X) -> Value:
         return mask.value
     f = mask.f
     return f.icmp("ne", f.bitcast(mask.value, f"i{lanes}"), const(f"i{lanes}", 0))
+
+
+def where_any(mask: X, rare: Callable[[], X], usual: X) -> X:
+    """`rare()` if the mask is true in any lane, else `usual`; the code of `rare` is a branch."""
+    f = mask.f
+    (y,) = f.choose(any_lane(mask), lambda: [rare().value], lambda: [usual.value])
+    return X(f, y)
 
 
 def outlined(body: Callable[..., X]) -> Callable[..., X]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .double_double import times
-from .expression import X, floor, fma, outlined, polynomial, select, trunc
+from .expression import X, floor, fma, outlined, polynomial, select, trunc, where_any
 from .logarithms import log
 
 STEPS = 6
@@ -34,9 +34,9 @@ def digamma(x: X) -> X:
 def _lgamma(x: X) -> X:
     """On the left log(pi / |sin(pi x)|) - lgamma(1 - x) (DLMF 5.5.3); inf at poles; -inf stays, as in SciPy."""
     left = x < 0.0
-    y = _lgamma_right(select(left, 1.0 - x, x))
+    right = _lgamma_right(select(left, 1.0 - x, x))
     fraction = _fraction(x)
-    y = select(left, (LOG_PI - log(sin_pi(fraction))) - y, y)
+    y = where_any(left, lambda: select(left, (LOG_PI - log(sin_pi(fraction))) - right, right), right)
     pole = (x <= 0.0) & fraction.equals(0.0)
     y = select(pole, x.of(math.inf), y)
     return select(abs(x).equals(math.inf), x, y)
@@ -80,8 +80,8 @@ def sin_pi(x: X) -> X:
 def _digamma(x: X) -> X:
     """On the left digamma(1 - x) - pi / tan(pi x) (DLMF 5.5.4); nan at poles, SciPy's infinities at +-0."""
     left = x < 0.0
-    y = _digamma_right(select(left, 1.0 - x, x))
-    y = select(left, y + _pi_over_tan_pi(_fraction(x)), y)
+    right = _digamma_right(select(left, 1.0 - x, x))
+    y = where_any(left, lambda: select(left, right + _pi_over_tan_pi(_fraction(x)), right), right)
     y = select(abs(x) < 2.0**-60, -1.0 / x, y)
     return select(left & _fraction(x).equals(0.0), x.of(math.nan), y)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .expression import X, any_lane, copysign, floor, fma, outlined, pick, roundeven, select
+from ..llvm import Value
+from .expression import X, any_lane, copysign, floor, fma, outlined, pick, roundeven, select, where_any
 
 
 def fmod(x: X, y: X) -> X:
@@ -19,7 +20,7 @@ def fmod(x: X, y: X) -> X:
 def mod(x: X, y: X) -> X:
     """x - n y with the sign of y."""
     r = fmod(x, y)
-    moved = select((r < 0.0).__xor__(y < 0.0), r + y, r)
+    moved = select((r < 0.0) ^ (y < 0.0), r + y, r)
     return select(r.equals(0.0), copysign(r, y), moved)
 
 
@@ -38,9 +39,7 @@ def floor_div(x: X, y: X) -> X:
 def _remainder(a: X, b: X) -> X:
     """a modulo b, for finite a >= 0 and b > 0: r = a - round(a / b) b is exact, and at most b beside 0."""
     r = _step(a, b)
-    f = a.f
-    again = lambda: [_remainder_of_far(a, b).value]
-    (r,) = (X(f, v) for v in f.choose(any_lane(~(abs(r) < b)), again, lambda: [r.value]))
+    r = where_any(~(abs(r) < b), lambda: _remainder_of_far(a, b), r)
     return select(r < 0.0, r + b, r)
 
 
@@ -55,23 +54,14 @@ def _remainder_of_far(r: X, b: X) -> X:
     Multiples of b by powers of two stand in for b while r / b could overflow.
     """
     f = r.f
-    body, after, before = f.new_label("body"), f.new_label("after"), f.label
-    f.branch(body)
-    f.block(body)
-    place = len(f.lines)
-    f.lines.append("")
-    f.count += 1
-    current = X(f, type(r.value)(f"%v{f.count}", r.type))
     far = pick(r, 2.0**80, 2.0**600)
     middle = b * far
     top = middle * far
-    size = abs(current)
-    divisor = select(size >= top, top, select(size >= middle, middle, b))
-    following = _step(current, divisor)
-    f.lines[place] = (
-        f"  {current.value.text} = phi {r.type} [ {r.value.text}, %{before} ], "
-        f"[ {following.value.text}, %{f.label} ]"
-    )
-    f.branch_if(any_lane(~(abs(following) < b)), body, after)
-    f.block(after)
-    return following
+
+    def body(values: list[Value]) -> tuple[list[Value], Value]:
+        current = X(f, values[0])
+        size = abs(current)
+        following = _step(current, select(size >= top, top, select(size >= middle, middle, b)))
+        return [following.value], any_lane(~(abs(following) < b))
+
+    return X(f, f.repeat([r.value], body)[0])

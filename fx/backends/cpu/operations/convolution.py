@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from ....core.avals import Aval
+from ....primitives.convolution import conv
 from ..conv.dots import Dots
+from ..conv.features import Features, possible
+from ..conv.filling import AXES
+from ..conv.forward import Forward
 from ..conv.geometry import Part, merged, parts, turned
 from ..conv.gradients import Gradient
-from ..conv.numbers import Numbers
 from ..conv.loops import emit_loops
-from ..conv.features import Features, possible
-from ..conv.forward import Forward
-from ....primitives.convolution import conv
+from ..conv.numbers import Numbers
 from ..llvm import NULL, TYPES, Function, Value
 from .operation import Buffer, Operation, row_major
 
@@ -30,34 +31,36 @@ class Convolution(Operation):
         return known(avals[0].dtype)
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         (x, w), (y,) = inputs, outputs
-        if y.size == 0:
-            return
-        empty = 0 in x.shape or 0 in w.shape
-        found = [] if empty else parts(x, w, y, params)
+        found = _parts(x, w, y, params)
         if sum(part.results for part in found) < y.size:
             clear(f, y)
         for part in found:
-            if y.dtype.kind in "fV":
-                self._emit_part(f, x, w, y, part, scratch)
+            if _tiled(part, y):
+                planned(part, x, y).emit(f, x.pointer, w.pointer, y.pointer, scratch)
             else:
                 emit_loops(f, x, w, y, part)
 
-    def _emit_part(self, f: Function, x: Buffer, w: Buffer, y: Buffer, part: Part, scratch: Value) -> None:
-        planned(part, x, y).emit(f, x.pointer, w.pointer, y.pointer, scratch)
-
     def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
-        x, w = (Buffer(NULL, a.shape, row_major(a.shape), a.dtype) for a in avals)
-        if x.dtype.kind not in "fV" or x.size == 0 or w.size == 0:
-            return 0
         out = conv.shape(*avals, **params)
-        y = Buffer(NULL, out.shape, row_major(out.shape), out.dtype)
-        if y.size == 0:
-            return 0
-        plans = [plan for part in parts(x, w, y, params) for plan in plans_for(part, x, y)]
-        return max([0, *[plan.scratch for plan in plans]])
+        x, w, y = (Buffer(NULL, a.shape, row_major(a.shape), a.dtype) for a in (*avals, out))
+        tiled = [part for part in _parts(x, w, y, params) if _tiled(part, y)]
+        return max([0, *[plan.scratch for part in tiled for plan in plans_for(part, x, y)]])
+
+
+def _parts(x: Buffer, w: Buffer, y: Buffer, params: dict[str, Any]) -> list[Part]:
+    return [] if 0 in (x.size, w.size, y.size) else parts(x, w, y, params)
+
+
+def _tiled(part: Part, y: Buffer) -> bool:
+    return y.dtype.kind in "fV" and len(part.axes) <= AXES
 
 
 Plan = Forward | Features | Gradient | Dots

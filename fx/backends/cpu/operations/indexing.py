@@ -17,7 +17,7 @@ from .layout import either, nested, offsets, vector_loop
 from .moves import copy, fill, raw_const
 from .moving_windows import DynamicSlice, DynamicUpdateSlice
 from .operation import Buffer, Operation, row_major
-from .positions import Lookup, as_int64, each_line, index_pointers, line_start, lookup, position
+from .positions import Lookup, as_int64, each_line, line_start, lookup, position
 from .scattering import Scatter
 
 
@@ -33,92 +33,92 @@ class Gather(Operation):
         params: dict[str, Any],
     ) -> None:
         (x, *indices), (out,) = inputs, outputs
-        if out.size == 0:
-            return
-        fill_value = params["fill_value"]
-        value = fill_for(x.dtype) if fill_value is None else x.dtype.type(fill_value)
-        nothing = raw_const(x.dtype, value)
-        if x.size == 0:
+        value = params["fill_value"]
+        nothing = raw_const(x.dtype, fill_for(x.dtype) if value is None else x.dtype.type(value))
+        if x.size == 0 or out.size == 0:
             fill(f, out.pointer, nothing, out.size)
             return
-        walk = lookup(
-            x.shape, [i.shape for i in indices], params["axes"], params["at"], params["mode"], pair=False
-        )
-        dtypes = [i.dtype for i in indices]
-
-        plain = walk.line == 1 and walk.index_strides == [(1,)]
-        one_by_one = plain and walk.mode != "wrap" and x.dtype.itemsize in (4, 8)
-
-        def lines(g: Function, values: list[Value], p: Value, start: Value, stop: Value) -> None:
-            source, to, *pointers = values
-            (shift,) = offsets(g, p, walk.outer_sizes, walk.outer_strides)
-            source = g.gep(nothing.type, source, shift)
-            to = g.gep(nothing.type, to, g.mul(p, i64(walk.common * walk.line)))
-            named = list(zip(pointers, dtypes, strict=True))
-            if one_by_one:
-                _read_elements(g, walk, to, source, named[0], start, stop, nothing)
-                return
-            with g.loop(start, stop, trips=True) as loop:
-                begin, valid = line_start(g, walk, named, loop.index, 1)
-                place = g.gep(nothing.type, to, g.mul(loop.index, i64(walk.line)))
-                _read_line(g, walk, place, g.gep(nothing.type, source, begin), valid, nothing)
-
-        pointers = [p for p, _ in index_pointers(indices)]
-        each_line(f, "gather", walk, [x.pointer, out.pointer, *pointers], lines)
+        shapes = [i.shape for i in indices]
+        walk = lookup(x.shape, shapes, params["axes"], params["at"], params["mode"], pair=False)
+        gathering = _Gathering(walk, [i.dtype for i in indices], nothing)
+        pointers = [b.pointer for b in (x, out, *indices)]
+        each_line(f, "gather", walk, pointers, gathering.lines)
 
 
-def _read_elements(
-    f: Function,
-    walk: Lookup,
-    to: Value,
-    source: Value,
-    index: tuple[Value, np.dtype[Any]],
-    start: Value,
-    stop: Value,
-    nothing: Value,
-) -> None:
-    """Elements named by one index array."""
-    pointer, dtype = index
-    size, step = walk.x_shape[walk.axes[0]], row_major(walk.x_shape)[walk.axes[0]]
+class _Gathering:
+    """The loops of one gather. nothing: the bits that are read outside."""
 
-    def read(place: Value, lanes: int) -> None:
-        kind, raw = vector(nothing.type, lanes), TYPES[dtype.name]
-        i = as_int64(f, f.load(vector(raw, lanes), f.gep(raw, pointer, place)), dtype)
-        i, inside = position(f, i, size, walk.mode)
-        if lanes == 1:
-            i = i if inside is None else f.select(inside, i, i64(0))
-            x = f.load(nothing.type, f.gep(nothing.type, source, f.mul(i, i64(step))))
-            x = x if inside is None else f.select(inside, x, nothing)
+    def __init__(self, walk: Lookup, dtypes: Sequence[np.dtype[Any]], nothing: Value):
+        self.walk, self.dtypes, self.nothing, self.kind = walk, dtypes, nothing, nothing.type
+
+    def lines(self, f: Function, values: list[Value], p: Value, start: Value, stop: Value) -> None:
+        """Lines at index places [start, stop) of one outer place. values: x, result, index arrays."""
+        walk, (source, to, *pointers) = self.walk, values
+        (shift,) = offsets(f, p, walk.outer_sizes, walk.outer_strides)
+        source = f.gep(self.kind, source, shift)
+        to = f.gep(self.kind, to, f.mul(p, i64(walk.common * walk.line)))
+        if self._one_by_one:
+            self._elements(f, to, source, pointers[0], start, stop)
+            return
+        named = list(zip(pointers, self.dtypes, strict=True))
+        with f.loop(start, stop, trips=True) as loop:
+            begin, valid = line_start(f, walk, named, loop.index, 1)
+            place = f.gep(self.kind, to, f.mul(loop.index, i64(walk.line)))
+            self._line(f, place, f.gep(self.kind, source, begin), valid)
+
+    @property
+    def _one_by_one(self) -> bool:
+        """Elements named by one index array, which vectors can read. (Vectors have no remainder.)"""
+        plain = self.walk.line == 1 and self.walk.index_strides == [(1,)]
+        return plain and self.walk.mode != "wrap" and self.kind in ("i32", "i64")
+
+    def _elements(
+        self, f: Function, to: Value, source: Value, pointer: Value, start: Value, stop: Value
+    ) -> None:
+        def read(place: Value, lanes: int) -> None:
+            index, inside = self._positions(f, pointer, place, lanes)
+            if lanes == 1:
+                index = index if inside is None else f.select(inside, index, i64(0))
+                x = f.load(self.kind, f.gep(self.kind, source, index))
+                x = x if inside is None else f.select(inside, x, self.nothing)
+            else:
+                mask = const(vector("i1", lanes), True) if inside is None else inside
+                x = f.gather(
+                    vector(self.kind, lanes),
+                    f.geps(self.kind, source, index),
+                    mask,
+                    f.splat(self.nothing, lanes),
+                )
+            f.store(x, f.gep(self.kind, to, place))
+
+        vector_loop(f, start, stop, host().vector_bytes // 8, read)
+
+    def _positions(self, f: Function, pointer: Value, place: Value, lanes: int) -> tuple[Value, Value | None]:
+        """Offsets into x of the elements that `lanes` indices name, and which lie inside."""
+        raw, (axis,) = TYPES[self.dtypes[0].name], self.walk.axes
+        index = as_int64(f, f.load(vector(raw, lanes), f.gep(raw, pointer, place)), self.dtypes[0])
+        index, inside = position(f, index, self.walk.x_shape[axis], self.walk.mode)
+        return f.mul(index, const(index.type, row_major(self.walk.x_shape)[axis])), inside
+
+    def _line(self, f: Function, to: Value, source: Value, valid: Value | None) -> None:
+        """One line of x, or fill values where it lies outside."""
+        if self.walk.line == 1:
+            found = f.load(self.kind, source)
+            f.store(found if valid is None else f.select(valid, found, self.nothing), to)
+        elif valid is None:
+            self._copy(f, to, source)
         else:
-            mask = const(f"<{lanes} x i1>", True) if inside is None else inside
-            places = f.geps(nothing.type, source, f.mul(i, const(i.type, step)))
-            x = f.gather(kind, places, mask, f.splat(nothing, lanes))
-        f.store(x, f.gep(nothing.type, to, place))
+            nothing = lambda: fill(f, to, self.nothing, self.walk.line)
+            either(f, valid, lambda: self._copy(f, to, source), nothing)
 
-    vector_loop(f, start, stop, host().vector_bytes // 8, read)
-
-
-def _read_line(
-    f: Function, walk: Lookup, to: Value, source: Value, valid: Value | None, nothing: Value
-) -> None:
-    """One line of x, or fill values where it lies outside."""
-    if walk.line == 1:
-        found = f.load(nothing.type, source)
-        f.store(found if valid is None else f.select(valid, found, nothing), to)
-    elif valid is None:
-        _copy_line(f, walk, to, source, nothing.type)
-    else:
-        copy_it = lambda: _copy_line(f, walk, to, source, nothing.type)
-        either(f, valid, copy_it, lambda: fill(f, to, nothing, walk.line))
-
-
-def _copy_line(f: Function, walk: Lookup, to: Value, source: Value, kind: str) -> None:
-    """A line that may be spread over x; runs of neighbours are copied as one."""
-    run = walk.run
-    keep = len(walk.line_sizes) - (run > 1)
-    sizes = walk.line_sizes[:keep]
-    with nested(f, sizes, walk.line_strides[:keep], walk.other_strides[:keep]) as (there, here):
-        copy(f, f.gep(kind, to, here), f.gep(kind, source, there), run * int(kind[1:]) // 8)
+    def _copy(self, f: Function, to: Value, source: Value) -> None:
+        """A line that may be spread over x; runs of neighbours are copied as one."""
+        walk = self.walk
+        keep = len(walk.line_sizes) - (walk.run > 1)
+        sizes = walk.line_sizes[:keep]
+        with nested(f, sizes, walk.line_strides[:keep], walk.other_strides[:keep]) as (there, here):
+            nbytes = walk.run * int(self.kind[1:]) // 8
+            copy(f, f.gep(self.kind, to, here), f.gep(self.kind, source, there), nbytes)
 
 
 OPERATIONS: dict[str, Operation] = {

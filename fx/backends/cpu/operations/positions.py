@@ -10,7 +10,7 @@ import numpy as np
 
 from ..llvm import TYPES, Function, Value, const, i64, like
 from .layout import broadcast_strides, merged, offsets
-from .operation import Buffer, row_major
+from .operation import row_major
 from .tasks import GRAIN, least, parallel
 
 _LINE_COST = 4
@@ -125,10 +125,6 @@ def line_start(
     if valid is not None:
         total = f.select(valid, total, i64(0))
     return total, valid
-
-
-def index_pointers(buffers: Sequence[Buffer]) -> list[tuple[Value, np.dtype[Any]]]:
-    return [(b.pointer, b.dtype) for b in buffers]
 
 
 def as_int64(f: Function, index: Value, dtype: np.dtype[Any]) -> Value:

@@ -26,7 +26,12 @@ class Windowed(Operation):
         return all(a.dtype.name in TYPES or a.dtype.name in _PARTS for a in avals)
 
     def emit(
-        self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value, params: dict[str, Any]
+        self,
+        f: Function,
+        inputs: Sequence[Buffer],
+        outputs: Sequence[Buffer],
+        scratch: Value,
+        params: dict[str, Any],
     ) -> None:
         if outputs[0].size:
             self.emitter(f, inputs, outputs[0], params)
