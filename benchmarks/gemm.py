@@ -1,7 +1,8 @@
 """Matrix products of fx against NumPy's OpenBLAS, PyTorch and JAX: `python -m benchmarks.gemm`.
 
-One process per number of cores, all systems in it, in turn; GFLOP/s of the fastest of many short rounds, calls included:
-other load disturbs that least. Each product is checked against NumPy in float64 first. The limit is what a loop of independent FMAs reaches.
+One process per number of cores, all systems in it, in turn; GFLOP/s of the fastest of many short rounds, calls
+included: other load disturbs that least. Each product is checked against NumPy in float64 first. The limit is what a
+loop of independent FMAs reaches.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from .worker import serve
@@ -72,6 +73,24 @@ class Process:
             raise Failed(value)
         return value
 
+    def quiet(self, slice_s: float = 0.01, limit_s: float = 0.5) -> None:
+        """Wait until its threads sleep: those of OpenBLAS spin for a tenth of a second after their work."""
+        before, end = self._cpu_seconds(), time.monotonic() + limit_s
+        while time.monotonic() < end:
+            time.sleep(slice_s)
+            now = self._cpu_seconds()
+            if now - before < slice_s / 20:
+                return
+            before = now
+
+    def _cpu_seconds(self) -> float:
+        """Of all threads that live, by the scheduler's count; where there is none, always 0."""
+        files = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        try:
+            return sum(int(file.read_text().split()[0]) for file in files) / 1e9
+        except (OSError, IndexError):  # a thread ended
+            return 0.0
+
     def close(self, kill: bool = False) -> None:
         """Let the worker end, or end it."""
         if not kill and self._process.is_alive():
@@ -96,8 +115,3 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def pause(seconds: float = 0.03) -> None:
-    """Until the threads of the process that ran last are asleep."""
-    time.sleep(seconds)

@@ -144,6 +144,7 @@ def _fresh(rows: Sequence[Row]) -> Table:
     for row in rows:
         marks = {bar.what: bar for bar in row_bars(row, {})}
         times = [seconds(row.fresh[s].compile) if s in row.fresh else NO_FIGURE for s in compiled]
+        times.append(seconds(row.first["torch-compile"]) if "torch-compile" in row.first else NO_FIGURE)
         ratios = [
             _bar_cell(marks.get(what)) for what in ("cold compile / JAX's", "warm compile / JAX's cold")
         ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .processes import Failed, Process, pause
+from .processes import Failed, Process
 from .systems import installed
 from .workloads.workload import Workload
 
@@ -162,6 +162,7 @@ def _time(row: Row, processes: dict[str, Process], options: Options) -> None:
     for system, process in processes.items():
         try:
             seconds = process.ask("calibrate", options.round_s, limit=options.first_s)
+            process.quiet()
         except Failed as failure:
             row.missing[system] = str(failure)
             continue
@@ -169,9 +170,9 @@ def _time(row: Row, processes: dict[str, Process], options: Options) -> None:
         wanted[system], samples[system] = max(3, min(options.rounds, fitting)), []
     for n in range(max(wanted.values(), default=0)):
         for system in [s for s in samples if n < wanted[s] and s not in row.missing]:
-            pause()
             try:
                 samples[system].append(processes[system].ask("round", limit=options.first_s))
+                processes[system].quiet()
             except Failed as failure:
                 row.missing[system] = str(failure)
     row.times = {s: summary(times) for s, times in samples.items() if s not in row.missing}
@@ -182,27 +183,31 @@ def summary(times: Sequence[float]) -> Sample:
     return Sample(median, low, high, min(times), len(times))
 
 
-def measure_fresh(
-    workload: Workload, threads: str, systems: Sequence[str], options: Options
-) -> dict[str, Fresh]:
+def measure_fresh(row: Row, systems: Sequence[str], options: Options) -> None:
     """First calls and memory, each in a process of its own; "fx, warm" is a second one with the first's disk cache."""
-    found = {}
     for system in systems:
         with tempfile.TemporaryDirectory(prefix="fx-bench-") as cache:
             for name in (system, "fx, warm") if system == "fx" else (system,):
                 try:
-                    found[name] = _fresh(workload, threads, system, cache, options)
-                except Failed:
-                    break
-    return found
+                    row.fresh[name] = _fresh(
+                        row, name, Process(system, row.threads, {"FX_CACHE_DIR": cache}), options
+                    )
+                except Failed as failure:
+                    row.missing[f"{name}, fresh process"] = str(failure)
 
 
-def _fresh(workload: Workload, threads: str, system: str, cache: str, options: Options) -> Fresh:
-    process = Process(system, threads, {"FX_CACHE_DIR": cache, "TORCHINDUCTOR_CACHE_DIR": cache})
+def _fresh(row: Row, name: str, process: Process, options: Options) -> Fresh:
+    """The process ends with it. Without the memory where that cannot be measured."""
     try:
-        process.ask("build", workload.name, workload.dtype, options.tiny)
+        process.ask("build", row.workload.name, row.workload.dtype, options.tiny)
         first = process.ask("first", limit=options.first_s)[0]
         steady = process.ask("steady", limit=options.first_s)
-        return Fresh(first, steady, *process.ask("memory", limit=options.first_s))
+        memory: dict[str, int | None] = {}
+        for kind in ("planned", "measured"):
+            try:
+                memory[kind] = process.ask(kind, limit=options.first_s)
+            except Failed as failure:
+                row.missing[f"{name}, memory {kind}"] = str(failure)
+        return Fresh(first, steady, **memory)
     finally:
         process.close()

@@ -74,7 +74,7 @@ def measure(
     if settings.fresh:
         for row in rows[: len(chosen)]:
             able = [s for s in MEASURED_FRESH if s in row.times]
-            row.fresh = rounds.measure_fresh(row.workload, row.threads, able, settings)
+            rounds.measure_fresh(row, able, settings)
             note(_fresh_line(row))
 
 

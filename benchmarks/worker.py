@@ -113,11 +113,13 @@ class Worker:
         self.repeats = 1
         return statistics.median(self.round(warm=False) for _ in range(calls))
 
-    def memory(self) -> tuple[int | None, int | None]:
-        """Bytes by which the resident set grows in a step, over its arguments: planned (where known) and measured."""
-        planned = self.system.planned_peak(self.task)
-        growth = [g for _ in range(3) if (g := self._growth()) is not None]
-        return planned, max(growth, default=None)
+    def planned(self) -> int | None:
+        """Bytes that a step takes beyond its arguments as the compiled program plans it, where that is known."""
+        return self.system.planned_peak(self.task)
+
+    def measured(self) -> int | None:
+        """Bytes by which the resident set grows in a step."""
+        return max((g for _ in range(3) if (g := self._growth()) is not None), default=None)
 
     def _growth(self) -> int | None:
         gc.collect()

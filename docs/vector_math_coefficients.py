@@ -187,12 +187,12 @@ def gamma_functions() -> Iterator[tuple[str, int, Fit]]:
     stirling = through_root(
         lambda r: (mp.loggamma(1 / r) - (1 / r - mpf(1) / 2) * (-mp.log(r) - 1) - constant) / r
     )
-    yield "STIRLING", 64, Fit(stirling, mpf(10) ** -12, mpf("8.2") ** -2, 6, lambda z: mp.sqrt(z))
+    yield "STIRLING", 64, Fit(stirling, mpf(10) ** -12, mpf("5.2") ** -2, 7, lambda z: mp.sqrt(z))
     zero = mp.findroot(lambda x: mp.psi(0, x), mpf("1.4616321449683623"))
     near = lambda v: mp.psi(0, mpf("1.5") + v) / (mpf("1.5") + v - zero)
     yield "DIGAMMA", 64, Fit(near, mpf("-0.5"), mpf("0.5"), 22, lambda v: mpf(1))
     far = through_root(lambda r: (-mp.log(r) - r / 2 - mp.psi(0, 1 / r)) / r**2)
-    yield "DIGAMMA_FAR", 64, Fit(far, mpf(10) ** -12, mpf("7.9") ** -2, 7, lambda z: z)
+    yield "DIGAMMA_FAR", 64, Fit(far, mpf(10) ** -12, mpf("4.95") ** -2, 7, lambda z: z)
 
 
 FAMILIES = (exponentials, logarithms, trigonometry, error_functions, roots, gamma_functions)

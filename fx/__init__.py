@@ -69,6 +69,7 @@ from .core.transforms.gradient import (
     value_and_grad as value_and_grad,
     vjp as vjp,
 )
+from .core.transforms import lowered as _lowered
 from .core.transforms.jit import (
     clear_caches as clear_caches,
     eval_shape as eval_shape,
@@ -102,6 +103,7 @@ def _run_chunks(*args: Any) -> Any:
 
 _given.provide(run_chunks=_run_chunks)
 _executor.provide("cpu", "fx.backends.cpu")
+_lowered.provide("cpu", "fx.backends.cpu.report")
 
 
 def __getattr__(name: str) -> Any:

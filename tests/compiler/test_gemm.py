@@ -10,12 +10,13 @@ import ml_dtypes  # noqa: F401  (NumPy learns the name bfloat16)
 import numpy as np
 import pytest
 
-from fx.backends.cpu.engine import build, engine
+from fx.backends.cpu.engine import build, engine, host
+from fx.backends.cpu.gemm import product
 from fx.backends.cpu.gemm.axes import Axis
 from fx.backends.cpu.gemm.blocking import PLAN
-from fx.backends.cpu.gemm.library import library
+from fx.backends.cpu.gemm.library import SUFFIX, library, products
 from fx.backends.cpu.gemm.product import NO_HOOKS, Hooks, Product, is_vector, parts_of, plan, vector_plan
-from fx.backends.cpu.gemm.tiles import tile
+from fx.backends.cpu.gemm.tiles import tile, tile_for
 from fx.backends.cpu.llvm import Module, Value, i64
 from fx.backends.cpu.operations.contract import Contract, can_fuse, emit_contract, matrix_shape
 from fx.backends.cpu.operations.operation import Buffer
@@ -151,14 +152,14 @@ def test_larger_shapes_of_other_types(dtype: str) -> None:
         check(contract(spec, x, y), spec, x, y)
 
 
-def multiply(p: Product, a: Any, b: Any, c: Any) -> None:
+def multiply(p: Product, a: Any, b: Any, c: Any, linked: Any = None) -> None:
     """The library called with a plan, no code emitted."""
     assert parts_of(p) == 1
+    linked = linked or library(p.scalar)
     alone = is_vector(p, NO_HOOKS)
     record = np.array(PLAN.array(vector_plan(p) if alone else plan(p)), np.int64)
-    suffix = "f32" if p.scalar == "float" else "f64"
     entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 11)(
-        library(p.scalar).address[f"fx_{'gemv' if alone else 'gemm'}_{suffix}"]
+        linked.address[f"fx_{'gemv' if alone else 'gemm'}_{SUFFIX[p.scalar]}"]
     )
     data = [z.ctypes.data for z in (a, b, c)]
     entry(record.ctypes.data, *data, data[2], *[None] * 6)
@@ -182,6 +183,33 @@ def test_every_edge(dtype: str, layout: str) -> None:
                 np.testing.assert_allclose(c[1:-1, 2:-3], want, rtol=0, atol=TOLERANCE[dtype] * 40 * k)
                 c[1:-1, 2:-3] = 7
                 assert (c == 7).all(), (m, n, k)
+
+
+@pytest.mark.parametrize("vectors", [(32, 16), (16, 32), (16, 16)], ids=["AVX2", "NEON", "SSE"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_machines_with_shorter_vectors(dtype: str, vectors: tuple[int, int], monkeypatch: Any) -> None:
+    """The library as it is on them, but run here."""
+    small = host()._replace(vector_bytes=vectors[0], registers=vectors[1], l1=4 << 10, l2=32 << 10)
+    t = tile_for(small, SCALAR[dtype])
+    suffix = SUFFIX[t.scalar]
+    monkeypatch.setattr(product, "tile", lambda scalar: t)
+    monkeypatch.setattr(product, "host", lambda: small)
+    library(t.scalar)
+    names = [f"fx_gemm_{suffix}", f"fx_gemv_{suffix}"]
+    linked = build(str(products(t)), names, ["fx_parallel", "fx_workspace_take", "fx_workspace_give"])
+    rng = np.random.default_rng(11)
+    for m in (1, 2, 5, 8, 13, 70):
+        for n in (1, 3, 4, 9, 24, 61):
+            for k, layout in ((5, "NN"), (37, "NT"), (300, "TN"), (6, "TT")):
+                a = array(rng, (m, k) if layout[0] == "N" else (k, m), dtype)
+                b = array(rng, (k, n) if layout[1] == "N" else (n, k), dtype)
+                want = (a if layout[0] == "N" else a.T).astype(float) @ (b if layout[1] == "N" else b.T)
+                steps = [s // a.itemsize for s in (a if layout[0] == "N" else a.T).strides]
+                steps += [s // a.itemsize for s in (b if layout[1] == "N" else b.T).strides]
+                c = np.full((m, n + 3), 7, dtype)
+                multiply(Product(t.scalar, m, n, k, *steps, n + 3, n), a, b, c, linked)
+                np.testing.assert_allclose(c[:, :n], want, rtol=0, atol=TOLERANCE[dtype] * 40 * k)
+                assert (c[:, n:] == 7).all()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

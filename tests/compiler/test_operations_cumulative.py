@@ -60,4 +60,5 @@ def test_complex_products():
     for dtype in ("complex64", "complex128"):
         x = np.exp(1j * rng.normal(size=(5, 40, 3))).astype(dtype)
         for axis in range(3):
-            check(OPERATIONS["cumprod"], cumprod_p, x, axis=axis, reverse=axis == 1, ulps=300)
+            most = 2 * x.shape[axis]  # a product is within one unit, here and there
+            check(OPERATIONS["cumprod"], cumprod_p, x, axis=axis, reverse=axis == 1, ulps=most)

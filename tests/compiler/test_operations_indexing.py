@@ -143,3 +143,16 @@ def test_large_windows():
     update = rng.normal(size=(300, 2, 501)).astype("float32")
     check(OPERATIONS["dynamic_update_slice"], dynamic_update_slice, x, update, *starts)
     check(OPERATIONS["dynamic_slice"], dynamic_slice, x, *[np.int8(0)] * 3, sizes=x.shape)
+
+
+def test_the_harness_catches_a_wrong_result():
+    """A read from the wrong end, and one of the wrong value."""
+    x, params = np.arange(4.0), {"axes": (0,), "at": 0, "mode": "fill", "fill_value": None}
+    for index, other in (([1, -1], [1, 1]), ([0, 9], [0, 3])):
+        (got,) = run(OPERATIONS["gather"], gather_p, x, np.array(index), **params)
+        with pytest.raises(AssertionError):
+            same(got, x[other])
+    with pytest.raises(AssertionError):
+        same(np.array([0.0]), np.array([-0.0]))
+    with pytest.raises(AssertionError):
+        same(np.array([1.0]), np.array([1.0 + 2.0**-50]), ulps=2)

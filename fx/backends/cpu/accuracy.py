@@ -56,16 +56,22 @@ def _logaddexp(x: mpf, y: mpf) -> mpf:
 
 
 def _lgamma(x: mpf) -> mpf:
-    return mp.log(abs(mp.pi / mp.sinpi(x))) - mp.loggamma(1 - x) if x < 0 else mp.loggamma(x)
+    return _log_of_reflection(x) - mp.loggamma(1 - x) if x < 0 else mp.loggamma(x)
+
+
+def _log_of_reflection(x: mpf) -> mpf:
+    return mp.log(abs(mp.pi / mp.sinpi(x)))
 
 
 def _lgamma_scale(x: mpf) -> mpf:
-    return abs(mp.loggamma(1 - x)) if x < 0 else mpf(0)
+    return max(abs(mp.loggamma(1 - x)), abs(_log_of_reflection(x))) if x < 0 else mpf(0)
 
 
 def _digamma_scale(x: mpf) -> mpf:
-    return abs(mp.psi(0, 1 - x)) if x < 0 else mpf(0)
+    return max(abs(mp.psi(0, 1 - x)), abs(mp.pi * mp.cospi(x) / mp.sinpi(x))) if x < 0 else mpf(0)
 
+
+LEFT = "for x < 0 relative to the larger term of the reflection formula"
 
 CASES: dict[str, Case] = {
     "exp": Case(mp.exp, (-800, 800), HALVES, (0.0, 88.72, -87.33, -103.97, 709.78, -708.39)),
@@ -102,12 +108,12 @@ CASES: dict[str, Case] = {
     "erfc": Case(mp.erfc, (-30, 30), ((-1.0, 1.0), (-6.0, 6.0), (0.0, 27.0)), (0.0, 0.5, 10.05, 26.54), bound=4.0),
     "erf_inv": Case(mp.erfinv, (-1, 1), ((-1.0, 1.0),), (0.0, 1.0, -1.0, 0.999, 0.9966)),
     "lgamma": Case(
-        _lgamma, (-200, INF), ((0.0, 3.0), (0.0, 12.0), (-12.0, 0.0)), (0.0, 1.0, 2.0, 8.25, -1.0, -2.0),
-        bound=4.0, scale=_lgamma_scale, poles=True, note="for x < 0 relative to lgamma(1 - x) at least",
+        _lgamma, (-200, INF), ((0.0, 3.0), (0.0, 12.0), (-12.0, 0.0)), (0.0, 1.0, 2.0, 5.25, -1.0, -2.0),
+        bound=4.0, scale=_lgamma_scale, poles=True, note=LEFT,
     ),
     "digamma": Case(
-        lambda x: mp.psi(0, x), (-200, INF), ((0.0, 3.0), (0.0, 12.0), (-12.0, 0.0)), (0.0, 1.4616321449683622, 8.0),
-        bound=4.0, scale=_digamma_scale, poles=True, note="for x < 0 relative to digamma(1 - x) at least",
+        lambda x: mp.psi(0, x), (-200, INF), ((0.0, 3.0), (0.0, 12.0), (-12.0, 0.0)), (0.0, 1.4616321449683622, 5.0),
+        bound=4.0, scale=_digamma_scale, poles=True, note=LEFT,
     ),
 }  # fmt: skip
 """Every function but those that are exact: fmod, mod, floor_div, nextafter."""

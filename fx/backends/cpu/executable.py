@@ -12,7 +12,7 @@ import numpy as np
 from ...compiler.fuse import Step, fuse
 from ...compiler.nest import View, whole
 from ...compiler.simplify import Stage, simplify
-from ...core.errors import DeviceError
+from ...core.errors import DeviceError, OutOfMemoryError
 from ...core.errstate import quiet
 from ...core.interpret import aliases
 from ...core.program import Program, Var
@@ -21,6 +21,7 @@ from .. import pool
 from . import layout, threads
 from .emission import TIMES, Emitted, Segment, emit
 from .engine import engine
+from .labels import Label, arena_label, labels_of, out_of_memory
 from .object_cache import cached_object
 from .target import HostTarget
 
@@ -61,6 +62,7 @@ class Executable:
     def _link(self) -> None:
         emitted = self.emitted
         self.linked = None
+        self.from_disk: bool | None = None
         if not emitted.exports:
             return
         layout.ensure()
@@ -68,9 +70,14 @@ class Executable:
             threads.ensure()
         known = engine().symbols
         imports = [name for name in known if f"@{name}(" in emitted.text]
-        code = cached_object(emitted.text, lambda: engine().object_code(emitted.text))
+        self.from_disk = True
+        code = cached_object(emitted.text, self._generate)
         exports = emitted.exports + [TIMES] * self.profiled
         self.linked = engine().link(code, exports, imports)
+
+    def _generate(self) -> bytes:
+        self.from_disk = False
+        return engine().object_code(self.emitted.text)
 
     def _prepare(self) -> None:
         emitted, registers = self.emitted, self.emitted.registers
@@ -78,6 +85,7 @@ class Executable:
         self.arity = len(final.inputs)
         self.consts = [value for _, value in final.consts]
         slots = {r: v for v, r in registers.items()}
+        self.labels = labels_of(self)
         self.blank: list[Any] = [None] * (len(registers) - self.arity - len(self.consts))
         self.parts: list[tuple[Any, Any]] = []
         for part in emitted.parts:
@@ -85,7 +93,7 @@ class Executable:
                 assert self.linked is not None
                 spec = self._specification(part, slots)
                 call = (_SIGNATURE(self.linked.address[part.name]), spec.ctypes.data, spec)
-                self.parts.append((call, [(r, _maker(slots[r])) for r in part.writes]))
+                self.parts.append((call, [(r, _maker(slots[r], self.labels)) for r in part.writes]))
             else:
                 self.parts.append((None, self._python_step(part)))
         self.reuses: dict[tuple[int, ...], dict[int, int]] = {}
@@ -108,7 +116,7 @@ class Executable:
         plain = all(isinstance(o, View) and o.shape == o.base.aval.shape for o in self.schedule.outputs)
         if len(self.parts) == 1 and self.parts[0][0] and plain and outputs == list(range(first, len(slots))):
             self.call, self.words, _ = self.parts[0][0]
-            self.makers = [_maker(slots[r]) for r in range(first, len(slots))]
+            self.makers = [_maker(slots[r], self.labels) for r in range(first, len(slots))]
             self.single = True
 
     def _python_step(self, step: Step) -> tuple[Any, ...]:
@@ -117,7 +125,7 @@ class Executable:
         kernel = eqn.primitive.kernel(np, eqn.params)
         operands = [_reader(x, self.emitted.registers) for x in step.operands]
         outs = [self.emitted.registers[v] for v in eqn.outputs]
-        return kernel, operands, outs, eqn.primitive.multiple
+        return kernel, operands, outs, eqn, self.program.name
 
     def _result(self, o: Any) -> Callable[[list[Any]], Any]:
         if type(o) is Literal:
@@ -218,7 +226,7 @@ class Executable:
         try:
             return self.arenas.pop()
         except IndexError:
-            block = pool.HOST.take(self.arena, self)
+            block = pool.HOST.take(self.arena, arena_label(self))
             return block, block.address
 
     def _give_arena(self, arena: tuple[Any, int]) -> None:
@@ -227,14 +235,16 @@ class Executable:
         else:
             pool.HOST.give(arena[0])
 
-    def describe(self) -> str:
-        return f"the temporaries of {self.program.name}"
+    def __del__(self) -> None:
+        for block, _ in getattr(self, "arenas", ()):
+            pool.HOST.give(block)
 
 
-def _maker(v: Var) -> Callable[[], Any]:
+def _maker(v: Var, labels: dict[Var, Label]) -> Callable[[], Any]:
     shape, dtype = v.aval.shape, v.aval.dtype
     if v.aval.nbytes >= pool.SMALL:
-        return lambda: pool.HOST.empty(shape, dtype, None)
+        label = labels[v]
+        return lambda: pool.HOST.empty(shape, dtype, label)
     empty = np.empty
     return lambda: empty(shape, dtype)
 
@@ -260,9 +270,14 @@ def _reader(x: Any, registers: dict[Var, int]) -> Callable[[list[Any]], Any]:
 
 
 def _run_python(work: tuple[Any, ...], registers: list[Any]) -> None:
-    kernel, operands, outs, multiple = work
-    found = kernel(*[read(registers) for read in operands])
-    for r, value in zip(outs, found if multiple else (found,), strict=True):
+    kernel, operands, outs, eqn, name = work
+    try:
+        found = kernel(*[read(registers) for read in operands])
+    except MemoryError as e:
+        if isinstance(e, OutOfMemoryError):
+            raise
+        raise out_of_memory(name, eqn, e) from e
+    for r, value in zip(outs, found if eqn.primitive.multiple else (found,), strict=True):
         registers[r] = value
 
 

@@ -169,27 +169,20 @@ def _emit_worker(m: Module) -> None:
     number = f.cast("ptrtoint", f.args[0], "i64")
     seen, deadline, looks = f.alloca("i64"), f.alloca("i64"), f.alloca("i64")
     f.store(i64(0), seen)
-    awake, look, idle, clock, tired, doze, join, work, gone = map(
-        f.new_label, "awake look idle clock tired doze join work gone".split()
+    awake, look, idle, tired, doze, join, work, gone = map(
+        f.new_label, "awake look idle tired doze join work gone".split()
     )
     f.branch(awake)
     f.block(awake)
     f.store(f.add(_now(f), i64(SPIN)), deadline)
     f.store(i64(0), looks)
     f.branch(look)
-
     f.block(look)
     state = f.call("fx_pool_fresh", "i64", [f.load("i64", seen)])
     may = f.not_(_surplus(f, number))
     f.branch_if(f.and_(f.icmp("ne", state, i64(0)), may), join, idle)
-
     f.block(idle)
-    _pause(f)
-    n = f.add(f.load("i64", looks), i64(1))
-    f.store(n, looks)
-    f.branch_if(f.icmp("eq", f.and_(n, i64(15)), i64(0)), clock, look)
-    f.block(clock)
-    f.branch_if(f.icmp("sgt", _now(f), f.load("i64", deadline)), tired, look)
+    _look_again(f, looks, deadline, look, tired)
     f.block(tired)
     f.branch_if(f.icmp("eq", _get(f, _STOP), i64(0)), doze, gone)
     f.block(gone)
@@ -197,16 +190,29 @@ def _emit_worker(m: Module) -> None:
     f.block(doze)
     f.call("fx_pool_doze", "void", [number, f.load("i64", seen)])
     f.branch(awake)
-
     f.block(join)
     joined = f.compare_exchange(_at(f, _STATE), state, f.add(state, i64(1)))
     f.branch_if(joined, work, look)
     f.block(work)
     f.store(f.lshr(state, i64(_GENERATION)), seen)
+    _work_and_leave(f)
+    f.branch(awake)
+
+
+def _look_again(f: Function, looks: Value, deadline: Value, look: str, tired: str) -> None:
+    """Back to `look`; at every sixteenth time to `tired` if the deadline is over."""
+    _pause(f)
+    n, clock = f.add(f.load("i64", looks), i64(1)), f.new_label("clock")
+    f.store(n, looks)
+    f.branch_if(f.icmp("eq", f.and_(n, i64(15)), i64(0)), clock, look)
+    f.block(clock)
+    f.branch_if(f.icmp("sgt", _now(f), f.load("i64", deadline)), tired, look)
+
+
+def _work_and_leave(f: Function) -> None:
     body, context = f.load("ptr", _at(f, _BODY)), f.load("ptr", _at(f, _CONTEXT))
     f.call("fx_pool_claim", "void", [body, context, f.load("i64", _at(f, _COUNT))])
     f.atomic_update("sub", _at(f, _STATE), i64(1))
-    f.branch(awake)
 
 
 def _emit_spawn(m: Module) -> None:

@@ -17,7 +17,7 @@ from ..boundary import boundary
 from ..config import settings, trace_key
 from ..errors import ArgumentError, brief, lines
 from ..executor import Donated, Ready, Unusual, quick_key, ready, run_compiled
-from ..program import Program, closed_program, format_program, program_of
+from ..program import Program, closed_program, program_of
 from ..source import describe, here
 from ..structure import Abstract, clear_structures
 from ..trace import Trace, Tracer, current_trace
@@ -33,8 +33,9 @@ from .arguments import (
     positions,
     require_callable,
 )
-from .call import call, program_cost
+from .call import call
 from .gradient import ShapeDtype
+from .lowered import Lowered, why_interpreted
 
 
 class Entry(NamedTuple):
@@ -132,10 +133,38 @@ class Jitted:
         return self if instance is None else functools.partial(self, instance)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
-        """Trace for these arguments (arrays or ShapeDtype) and show the Program without running it."""
+        """Trace for these arguments (arrays or ShapeDtype) and show every stage of compilation; nothing runs."""
         leaves, signature, (dynamic, keywords) = self._signature(args, kwargs)
         entry = self.entries.get(signature) or self._trace(signature, leaves, dynamic, keywords)
-        return Lowered(entry.program, entry.consts, signature.in_tree, entry.out_tree)
+        names, reason = self._leaf_names(args, kwargs), why_interpreted(leaves + entry.consts)
+        return Lowered(
+            entry.program, entry.consts, signature.in_tree, entry.out_tree, entry.donated, tuple(names), reason,
+            self, signature,
+        )  # fmt: skip
+
+    def explain(self, *args: Any, **kwargs: Any) -> Any:
+        """What the compiler makes of a call with these arguments (arrays or ShapeDtype); nothing runs.
+
+        Passes and compile times, kernels in order with what each fused, reads, writes and computes, the memory plan.
+
+        Returns:
+            An object to print, to show in a notebook (with the graph drawn), and with `as_dot()`, `as_mermaid()`,
+            `as_json()` and `to_dict()`.
+        """
+        return self.lower(*args, **kwargs).explain()
+
+    def cost(self, *args: Any, **kwargs: Any) -> Any:
+        """Floating-point operations and bytes of a call with these arguments (arrays or ShapeDtype); nothing runs."""
+        return self.lower(*args, **kwargs).cost()
+
+    def memory(self, *args: Any, **kwargs: Any) -> Any:
+        """The memory of a call with these arguments (arrays or ShapeDtype), known before it; nothing runs.
+
+        Returns:
+            An object with `peak`, `arguments`, `outputs`, `temporaries` in bytes, the `largest` buffers with user
+            lines and lifetimes, and the `timeline`; to print, to show in a notebook, to `plot()`.
+        """
+        return self.lower(*args, **kwargs).memory()
 
     def _signature(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         statics: list[Any] = []
@@ -362,28 +391,6 @@ def _differences(old: Signature, new: Signature, names: Callable[[], list[str]])
     return rows or ["  a value closed over belongs to a finished transformation"]
 
 
-class Lowered(NamedTuple):
-    """A traced function: its Program, the constants it closes over, and the trees around it."""
-
-    program: Program
-    consts: list[Any]
-    in_tree: Any
-    out_tree: Any
-
-    def as_text(self) -> str:
-        return format_program(self.program)
-
-    def cost(self) -> int:
-        """Floating-point operations of one run."""
-        return program_cost(self.program)
-
-    def __repr__(self) -> str:
-        return self.as_text()
-
-    def _repr_html_(self) -> str:
-        return self.program._repr_html_()
-
-
 def jit(
     fun: Callable[..., Any] | None = None,
     *,
@@ -402,7 +409,8 @@ def jit(
         donate_argnums, donate_argnames: arrays given up by the caller; using them afterwards raises.
 
     Returns:
-        A function with `trace_count`, `last_miss` (why it was traced again), `lower(*args)`, `clear_cache()`.
+        A function with `trace_count`, `last_miss` (why it was traced again), `clear_cache()`, and, each for
+        arguments as in a call, `lower`, `explain`, `cost` and `memory`, which show what it is compiled to.
         Without `fun`, a decorator. It also decorates methods; `self` must then be a pytree or static.
 
     Raises:

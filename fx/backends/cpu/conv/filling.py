@@ -7,14 +7,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ....core.dtypes import bfloat16
-from ..llvm import Function, Module, Value, const, i64, vector
+from ..llvm import Function, Module, Value, const, const_vector, i64, vector
 from ..operations.library import Library, Signature, call as call_library
-from .numbers import Numbers, inside
+from .numbers import Numbers, first_lanes
 
 AXES = 4
 """Axes of a nest: the batch and three more. Missing ones have one element."""
@@ -42,6 +43,10 @@ def fill(f: Function, numbers: Numbers, args: Sequence[Value]) -> None:
     call_library(f, f"fx_conv_fill_{numbers.memory}", args)
 
 
+Row = Callable[[Value, Value], None]
+"""Fills a row, from the offset of its line in x and of its place in the copy."""
+
+
 class _Fill:
     """Row after row, in the order of memory: a row's last vector may reach into what is written later."""
 
@@ -61,71 +66,117 @@ class _Fill:
         near = f.icmp("eq", last["x"], i64(1))
         unit = f.and_(near, f.icmp("eq", last["stride"], i64(1)))
         pairs = f.and_(near, f.icmp("eq", last["stride"], i64(2)))
-        for case, lanes, stride in ((unit, self.numbers.lanes, 1), (pairs, self.numbers.lanes, 2)):
+        for case, stride in ((unit, 1), (pairs, 2)):
             with f.when(case):
-                self._channels(lambda *row, n=lanes, s=stride: self._vectors(*row, n, s))
+                self._channels(lambda first, stride=stride: _Rows(self, first, stride).fill)
         with f.when(f.not_(f.or_(unit, pairs))):
-            self._channels(self._elements)
+            self._channels(lambda first: functools.partial(self._elements, first))
         f.ret()
 
-    def _channels(self, row: Callable[..., None]) -> None:
+    def _channels(self, rows: Callable[[Value], Row]) -> None:
         f = self.f
         with f.loop(i64(0), self.channels) as loop:
             source, target = f.mul(loop.index, self.x_step), f.mul(loop.index, self.copy_step)
-            self._residues(0, [], source, target, row)
+            self._residues(0, [], source, target, rows)
 
     def _residues(
-        self, i: int, firsts: list[Value], source: Value, target: Value, row: Callable[..., None]
+        self, i: int, firsts: list[Value], source: Value, target: Value, rows: Callable[[Value], Row]
     ) -> None:
         f = self.f
         if i == AXES:
-            self._positions(0, firsts, source, target, const("i1", 1), row)
+            self._positions(0, firsts, source, target, const("i1", 1), rows(firsts[-1]))
             return
         axis = self.axes[i]
         with f.loop(i64(0), axis["residues"], trips=True) as loop:
             first = f.add(axis["first"], f.mul(loop.index, axis["grain"]))
             place = f.add(target, f.mul(loop.index, axis["plane"]))
-            self._residues(i + 1, [*firsts, first], source, place, row)
+            self._residues(i + 1, [*firsts, first], source, place, rows)
 
     def _positions(
-        self,
-        i: int,
-        firsts: list[Value],
-        source: Value,
-        target: Value,
-        there: Value,
-        row: Callable[..., None],
+        self, i: int, firsts: list[Value], source: Value, target: Value, there: Value, row: Row
     ) -> None:
         f, axis = self.f, self.axes[i]
         if i == AXES - 1:
-            # a row outside x has no element: its size is 0
-            row(firsts[i], source, target, f.select(there, axis["size"], i64(0)))
+            here = lambda: [row(source, target)][:0]
+            f.choose(there, here, lambda: [self._zeros(target, i64(0), axis["stop"])][:0])
             return
         with f.loop(i64(0), axis["stop"]) as loop:
             place = f.add(firsts[i], f.mul(loop.index, axis["stride"]))
-            here = f.and_(there, f.icmp("ult", place, axis["size"]))
+            inside = f.and_(there, f.icmp("ult", place, axis["size"]))
             at, to = f.mul(place, axis["x"]), f.mul(loop.index, axis["step"])
-            self._positions(i + 1, firsts, f.add(source, at), f.add(target, to), here, row)
+            self._positions(i + 1, firsts, f.add(source, at), f.add(target, to), inside, row)
 
-    def _vectors(
-        self, first: Value, source: Value, target: Value, size: Value, lanes: int, stride: int
-    ) -> None:
-        f, scalar = self.f, self.numbers.scalar
-        zero = const(vector(scalar, lanes), 0)
-        with f.loop(i64(0), self.axes[-1]["stop"], lanes) as loop:
-            place = f.add(first, f.mul(loop.index, i64(stride)))
-            x = self.numbers.load_inside(f, self.x, source, place, size, lanes, stride, zero)
-            f.store(x, f.gep(scalar, self.copy, f.add(target, loop.index)))
+    def _zeros(self, row: Value, start: Value, stop: Value) -> None:
+        with self.f.loop(start, stop, self.numbers.lanes) as loop:
+            self._zero(self.f.add(row, loop.index))
 
-    def _elements(self, first: Value, source: Value, target: Value, size: Value) -> None:
+    def _zero(self, at: Value) -> None:
+        f, n = self.f, self.numbers
+        f.store(const(vector(n.scalar, n.lanes), 0), f.gep(n.scalar, self.copy, at))
+
+    def _elements(self, first: Value, source: Value, target: Value) -> None:
         f, numbers, axis = self.f, self.numbers, self.axes[-1]
         with f.loop(i64(0), axis["stop"]) as loop:
             place = f.add(first, f.mul(loop.index, axis["stride"]))
-            there = inside(f, place, size, 1, 1)
-            at = f.select(there, f.add(source, f.mul(place, axis["x"])), i64(0))
+            at = f.add(source, f.mul(place, axis["x"]))
             load = lambda at=at: [numbers.widen(f, f.load(numbers.memory, numbers.at(f, self.x, at)))]
-            x = f.choose(there, load, lambda: [const(numbers.scalar, 0)])[0]
+            x = f.choose(f.icmp("ult", place, axis["size"]), load, lambda: [const(numbers.scalar, 0)])[0]
             f.store(x, f.gep(numbers.scalar, self.copy, f.add(target, loop.index)))
+
+
+class _Rows:
+    """Rows of neighbours one or two elements apart: zeros up to `low`, elements up to `high`, zeros."""
+
+    def __init__(self, fill: _Fill, first: Value, stride: int):
+        self.all, self.first, self.stride = fill, first, stride
+        f, axis = fill.f, fill.axes[-1]
+        before, behind = f.sub(i64(0), first), f.sub(axis["size"], first)
+        if stride == 2:
+            before, behind = (f.ashr(f.add(n, i64(1)), i64(1)) for n in (before, behind))
+        least, most = (lambda a, b, n=n: f.intrinsic(f"llvm.s{n}", a, b) for n in ("min", "max"))
+        self.low = least(most(before, i64(0)), axis["stop"])
+        self.high = most(least(behind, axis["stop"]), self.low)
+        length = f.sub(self.high, self.low)
+        self.whole = f.add(self.low, f.and_(length, i64(-fill.numbers.lanes)))
+        self.mask = [first_lanes(f, n, fill.numbers.lanes) for n in self._reach(f.sub(self.high, self.whole))]
+
+    def _reach(self, count: Value) -> list[Value]:
+        """How much of the vectors that `count` neighbours are loaded from is read."""
+        if self.stride == 1:
+            return [count]
+        f = self.all.f
+        length = f.sub(f.mul(count, i64(2)), i64(1))
+        return [length, f.sub(length, i64(self.all.numbers.lanes))]
+
+    def fill(self, source: Value, target: Value) -> None:
+        fill, f, lanes = self.all, self.all.f, self.all.numbers.lanes
+        fill._zero(target)
+        fill._zeros(target, i64(lanes), self.low)
+        row = f.add(source, self.first)
+        with f.loop(self.low, self.whole, lanes) as loop:
+            self._vector(row, target, loop.index, True)
+        with f.when(f.icmp("slt", self.whole, self.high)):
+            self._vector(row, target, self.whole, False)
+        rest = f.select(f.icmp("slt", self.whole, self.high), f.add(self.whole, i64(lanes)), self.whole)
+        fill._zeros(target, rest, fill.axes[-1]["stop"])
+
+    def _vector(self, row: Value, target: Value, at: Value, whole: bool) -> None:
+        f, n = self.all.f, self.all.numbers
+        place = n.at(f, self.all.x, f.add(row, f.mul(at, i64(self.stride))))
+        kind = vector(n.memory, n.lanes)
+        masks = self.mask
+        if whole and self.stride == 2:
+            masks = [
+                const(vector("i1", n.lanes), 1),
+                const_vector("i1", [i < n.lanes - 1 for i in range(n.lanes)]),
+            ]
+        parts = [n.at(f, place, i64(i * n.lanes)) for i in range(self.stride)]
+        if whole and self.stride == 1:
+            loads = [f.load(kind, place)]
+        else:
+            loads = [f.masked_load(kind, p, m, const(kind, 0)) for p, m in zip(parts, masks, strict=True)]
+        x = loads[0] if self.stride == 1 else f.shuffle(*loads, range(0, 2 * n.lanes, 2))
+        f.store(n.widen(f, x), f.gep(n.scalar, self.all.copy, f.add(target, at)))
 
 
 def _write(m: Module, numbers: Numbers) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..llvm import Function, Module, Value, i64
+from ..llvm import Function, Value, i64
 from ..operations.operation import Buffer
 from ..operations.tasks import parallel, parallel_ranges
 from .boxes import ENTRY, Boxes, grown
@@ -19,6 +19,7 @@ from .nests import emit_pieces, gather
 from .numbers import Numbers
 from .planes import Copy, Places, in_place, readable, source
 from .tiles import MOST_FEATURES, Tile, call_tile, sizes
+from .turning import joined
 
 COPY_BYTES = 512 << 10
 """Most memory of a copy; it lies on the stack of its thread, and should stay in its second-level cache."""
@@ -137,7 +138,7 @@ class Forward:
     def _pack_line(self, f: Function, w: Value, line: Value, place: Value) -> None:
         """The weights of one feature, channel after channel, at every `features`-th place of the panel."""
         axes = [(self.part.channels.count, self.part.channels.w)]
-        axes += [(a.window, a.w) for a in self.part.axes]
+        axes = joined(axes + [(a.window, a.w) for a in self.part.axes if a.window > 1])
         numbers = self.numbers
         gather(f, numbers, numbers.at(f, w, line), place, axes, self.tile.features)
 

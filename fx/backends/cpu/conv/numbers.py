@@ -90,6 +90,13 @@ def _round_bfloat(f: Function, x: Value) -> Value:
     return f.bitcast(f.cast("trunc", short, like(x.type, "i16")), like(x.type, "bfloat"))
 
 
+def first_lanes(f: Function, count: Value, lanes: int) -> Value:
+    """The mask of the first `count` lanes; there may be fewer or more."""
+    count = f.intrinsic("llvm.smax", f.intrinsic("llvm.smin", count, i64(lanes)), i64(0))
+    numbers = const_vector("i32", list(range(lanes)))
+    return f.icmp("ult", numbers, f.splat(f.cast("trunc", count, "i32"), lanes))
+
+
 def inside(f: Function, first: Value, size: int | Value, lanes: int, stride: int) -> Value:
     """The lanes of first, first + stride, ... that are in [0, size)."""
     size = i64(size) if isinstance(size, int) else size

@@ -9,10 +9,13 @@ other adds to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..llvm import Function, Module, Value, const, i64
 from .tiles import Tile
 
 PARAMS = ["i64", "ptr", "i64", "i64", "ptr", "i64", "ptr", "i64", "i64", "i64"]
+CACHE_LINE = 64
 GROUP = 7
 """Rows that share a base address: 0 to 6 steps are one, two, three or five steps times 1, 2 or 4."""
 
@@ -31,15 +34,35 @@ def micro_kernels(m: Module, t: Tile, name: str) -> str:
 
 def micro_kernel(m: Module, t: Tile, name: str, rows: int, vectors: int) -> str:
     f = m.function(name, "void", PARAMS, attrs="nounwind")
-    k, a, a_row, a_k, b, b_k, c, c_row, cols, beta = f.args
+    c, c_row, cols, beta = f.args[6:]
     mask = f.tail_mask(f.sub(cols, i64((vectors - 1) * t.lanes)), t.lanes)
     places = [[_column(f, t, row, j) for j in range(vectors)] for row in _rows(f, c, c_row, rows)]
+    for line in places:
+        for p in line[:: max(1, CACHE_LINE // (t.lanes * t.bytes))]:
+            f.prefetch(p, write=True)
+    sums = _products(f, t, rows, vectors, mask)
     flat = [p for line in places for p in line]
-    for p in flat:
-        f.prefetch(p, write=True)
-    zero = const(t.vector, 0)
+
+    def put(mask: Value | None) -> list[Value]:
+        masks = [mask if i % vectors == vectors - 1 else None for i in range(len(flat))]
+        tiles = list(zip(sums, flat, masks, strict=True))
+        return f.choose(f.icmp("ne", beta, i64(0)), lambda: _add(f, t, tiles), lambda: _store(f, tiles))
+
+    if t.quick_stores:
+        put(mask)
+    else:
+        whole = f.icmp("eq", cols, i64(vectors * t.lanes))
+        f.choose(whole, lambda: put(None), lambda: put(mask))
+    f.ret()
+    return name
+
+
+def _products(f: Function, t: Tile, rows: int, vectors: int, mask: Value) -> list[Value]:
+    """The sums over k, row by row."""
+    k, a, a_row, a_k, b, b_k = f.args[:6]
     groups = [f.gep("i8", a, f.mul(a_row, i64(g))) for g in range(0, rows, GROUP)]
-    with f.loop(i64(0), k, carry=[b, *groups, *[zero] * len(flat)]) as loop:
+    zeros = [const(t.vector, 0)] * (rows * vectors)
+    with f.loop(i64(0), k, carry=[b, *groups, *zeros]) as loop:
         b, *rest = loop.carry
         groups, sums = rest[: len(groups)], rest[len(groups) :]
         line = [_load_b(f, t, b, j, vectors, mask) for j in range(vectors)]
@@ -49,26 +72,23 @@ def micro_kernel(m: Module, t: Tile, name: str, rows: int, vectors: int) -> str:
             for j in range(vectors):
                 sums[i * vectors + j] = f.fma(x, line[j], sums[i * vectors + j])
         loop.next(f.gep("i8", b, b_k), *[f.gep("i8", g, a_k) for g in groups], *sums)
-    sums = loop.results[1 + len(groups) :]
-    masks = [mask if i % vectors == vectors - 1 else None for i in range(len(flat))]
-
-    def store(add: bool) -> list[Value]:
-        for x, p, at in zip(sums, flat, masks, strict=True):
-            if add:
-                old = f.load(t.vector, p) if at is None else f.masked_load(t.vector, p, at, zero)
-            _store(f, f.fadd(old, x) if add else x, p, at)
-        return []
-
-    f.choose(f.icmp("ne", beta, i64(0)), lambda: store(True), lambda: store(False))
-    f.ret()
-    return name
+    return loop.results[1 + len(groups) :]
 
 
-def _store(f: Function, x: Value, p: Value, mask: Value | None) -> None:
-    if mask is None:
-        f.store(x, p)
-    else:
-        f.masked_store(x, p, mask)
+def _store(f: Function, tiles: Sequence[tuple[Value, Value, Value | None]]) -> list[Value]:
+    for x, p, mask in tiles:
+        if mask is None:
+            f.store(x, p)
+        else:
+            f.masked_store(x, p, mask)
+    return []
+
+
+def _add(f: Function, t: Tile, tiles: Sequence[tuple[Value, Value, Value | None]]) -> list[Value]:
+    for x, p, mask in tiles:
+        old = f.load(t.vector, p) if mask is None else f.masked_load(t.vector, p, mask, const(t.vector, 0))
+        _store(f, [(f.fadd(old, x), p, mask)])
+    return []
 
 
 def _load_b(f: Function, t: Tile, b: Value, j: int, vectors: int, mask: Value) -> Value:

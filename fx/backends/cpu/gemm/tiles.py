@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from ..engine import host
+from ..engine import Host, host
 from ..llvm import bits_of, vector
 
 
@@ -39,6 +39,11 @@ class Tile(NamedTuple):
         return bits_of(self.scalar) // 8
 
     @property
+    def quick_stores(self) -> bool:
+        """Masked stores are as quick as plain ones (AVX-512 alone has such)."""
+        return self.lanes * self.bytes >= 64
+
+    @property
     def vector(self) -> str:
         return vector(self.scalar, self.lanes)
 
@@ -46,7 +51,12 @@ class Tile(NamedTuple):
 @functools.cache
 def tile(scalar: str) -> Tile:
     """The tile for `float` or `double` on this machine."""
-    size, machine = bits_of(scalar) // 8, host()
+    return tile_for(host(), scalar)
+
+
+def tile_for(machine: Host, scalar: str) -> Tile:
+    """The tile on a machine with these vectors, registers and caches."""
+    size = bits_of(scalar) // 8
     lanes = machine.vector_bytes // size
     rows, vectors = _registers(machine.vector_bytes, machine.registers)
     kc = _down(machine.l1 * 15 // 16 // ((rows + lanes * vectors) * size), 8)

@@ -15,6 +15,19 @@ from .moves import smaller
 ROWS, VECTORS = 4, 2
 """The block in registers."""
 
+PREFIX = "fx_kernel."
+
+
+def kernel_name(kernel: str, scalar: str) -> str:
+    """The symbol of a kernel: substitute, cholesky or eliminate."""
+    return f"{PREFIX}{kernel}.{scalar}"
+
+
+def emit_kernel(m: Module, name: str) -> None:
+    """The function of a symbol."""
+    _, kernel, scalar = name.split(".")
+    _KERNELS[kernel](m, name, scalar)
+
 
 class Columns:
     """A few neighbouring vectors of columns; the last columns of a row are read and written under masks."""
@@ -96,16 +109,13 @@ def minus_products(
 # Substitution
 
 
-def substitute(m: Module, scalar: str) -> str:
+def _substitute(m: Module, name: str, scalar: str) -> None:
     """void (ptr x, i64 k, i64 step, ptr a, i64 down, i64 across, i64 n, i64 unit): x = a^-1 x for lower triangular a.
 
     Row i of x: (n, k) begins at x + i step, a[i, j] is at a + i down + j across. Steps may be negative: an upper
     triangle is a lower one from its last corner.
     """
-    name = f"substitute.{scalar}"
-    if name in m.functions:
-        return name
-    f = m.function(name, params=["ptr", "i64", "i64", "ptr", "i64", "i64", "i64", "i64"])
+    f = m.function(name, params=["ptr", "i64", "i64", "ptr", "i64", "i64", "i64", "i64"], internal=False)
     x, k, step, a, down, across, n, unit = f.args
     with_ones = f.icmp("ne", unit, i64(0))
     element = lambda i, j: f.load(scalar, f.gep(scalar, a, f.add(f.mul(i, down), f.mul(j, across))))
@@ -130,7 +140,6 @@ def substitute(m: Module, scalar: str) -> str:
 
     over_columns(f, scalar, i64(0), k, all_rows)
     f.ret()
-    return name
 
 
 # Factorizations, in rows padded to whole blocks of columns
@@ -158,15 +167,12 @@ At = Callable[[Value, Value], Value]
 """The address of an element."""
 
 
-def cholesky(m: Module, scalar: str) -> str:
+def _cholesky(m: Module, name: str, scalar: str) -> None:
     """i1 (ptr u, i64 n, i64 width): the factor u^T u of the matrix whose upper triangle u holds; rows are padded.
 
     Gives whether a pivot was zero or negative; NaN is none of them, as with LAPACK. Garbage below the diagonal.
     """
-    name = f"cholesky.{scalar}"
-    if name in m.functions:
-        return name
-    f = m.function(name, "i1", ["ptr", "i64", "i64"])
+    f = m.function(name, "i1", ["ptr", "i64", "i64"], internal=False)
     u, n, width = f.args
     at: At = lambda i, j: f.gep(scalar, u, f.add(f.mul(i, width), j))
     bad = f.alloca("i8", align=1)
@@ -188,7 +194,6 @@ def cholesky(m: Module, scalar: str) -> str:
 
     over_rows(f, n, rows)
     f.ret(f.cast("trunc", f.load("i8", bad), "i1"))
-    return name
 
 
 def _finish_row(f: Function, scalar: str, at: At, here: list[Value], width: Value, bad: Value) -> None:
@@ -213,16 +218,13 @@ def _finish_row(f: Function, scalar: str, at: At, here: list[Value], width: Valu
     f.store(root, at(top, top))
 
 
-def eliminate(m: Module, scalar: str) -> str:
+def _eliminate(m: Module, name: str, scalar: str) -> None:
     """void (ptr a, i64 m, i64 n, i64 width, ptr pivots): LU factors with partial pivoting, in place, rows padded.
 
     A block of columns at a time; pivots (i32) count from 0. Inside the block products are rounded before they are
     subtracted, so that rows that are multiples of each other leave zero, not a rest.
     """
-    name = f"eliminate.{scalar}"
-    if name in m.functions:
-        return name
-    f = m.function(name, params=["ptr", "i64", "i64", "i64", "ptr"])
+    f = m.function(name, params=["ptr", "i64", "i64", "i64", "ptr"], internal=False)
     a, rows, n, width, pivots = f.args
     at: At = lambda i, j: f.gep(scalar, a, f.add(f.mul(i, width), j))
     steps, block = smaller(f, rows, n), i64(VECTORS * lanes_of(scalar))
@@ -234,7 +236,6 @@ def eliminate(m: Module, scalar: str) -> str:
         with f.when(f.icmp("slt", after, width)):
             _update_right(f, scalar, at, first, stop, after, rows, width)
     f.ret()
-    return name
 
 
 def _eliminate_column(
@@ -323,8 +324,7 @@ def _update_right(
 ) -> None:
     """The columns after a finished block: its rows by substitution, and the rows below minus products."""
     count = f.sub(stop, first)
-    across, kernel = f.sub(width, after), substitute(f.module, scalar)
-    corner = at(first, first)
+    across, kernel, corner = f.sub(width, after), kernel_name("substitute", scalar), at(first, first)
     f.call(kernel, "void", [at(first, after), across, width, corner, width, i64(1), count, i64(1)])
 
     def rest(i: Value, number: int) -> None:
@@ -340,3 +340,10 @@ def _update_right(
         _over_blocks(f, scalar, after, width, subtract)
 
     over_rows(f, f.sub(rows, stop), rest)
+
+
+_KERNELS: dict[str, Callable[[Module, str, str], None]] = {
+    "substitute": _substitute,
+    "cholesky": _cholesky,
+    "eliminate": _eliminate,
+}

@@ -13,6 +13,7 @@ from ..llvm import Module
 from ..object_cache import cached_object
 from . import alone
 from .batch import Routine, emit_routine
+from .kernels import PREFIX, emit_kernel
 
 
 @functools.cache
@@ -20,17 +21,27 @@ def provide(routine: Routine, dtype: np.dtype[Any]) -> Linked:
     """Make the function of a routine for a dtype callable from modules linked later."""
     threads.ensure()
     failures.ensure()
-    text, imports = _assembly(routine, dtype)
-    lapack.provide(imports)
     alone.provide()
-    code = cached_object(text, lambda: engine().object_code(text))
-    symbol = routine.symbol(dtype)
-    linked = engine().link(code, [symbol], [*imports, *alone.NAMES, "fx_parallel", "fx_num_threads"])
-    engine().provide(symbol, linked.address[symbol])
-    return linked
-
-
-def _assembly(routine: Routine, dtype: np.dtype[Any]) -> tuple[str, list[str]]:
     m = Module(f"fx {routine.name} of {dtype.name}")
     emit_routine(m, routine, dtype)
-    return str(m), lapack.routines(m)
+    return _linked(m, routine.symbol(dtype))
+
+
+@functools.cache
+def _provide_kernel(name: str) -> Linked:
+    m = Module(name)
+    emit_kernel(m, name)
+    return _linked(m, name)
+
+
+def _linked(m: Module, symbol: str) -> Linked:
+    """A module in memory; what it calls of LAPACK and of kernels is provided first."""
+    lapack.provide(lapack.routines(m))
+    for name in m.declared:
+        if name.startswith(PREFIX):
+            _provide_kernel(name)
+    text = str(m)
+    code = cached_object(text, lambda: engine().object_code(text))
+    linked = engine().link(code, [symbol], [name for name in m.declared if name in engine().symbols])
+    engine().provide(symbol, linked.address[symbol])
+    return linked

@@ -51,16 +51,16 @@ def _transpose(m: Module, e: Elements) -> str:
         for r, x in zip(near, _exchanged(f, block), strict=True):
             f.store(x, write(f.add(j, i64(r)), i), align)
 
-    if e.complex and e.bytes == 16:
+    if e.bytes == 16:
         with tiles(f, rows, columns) as (i, j):
             one(i, j)
     else:
-        with f.loop(i64(0), whole_rows, lanes) as i, f.loop(i64(0), whole_columns, lanes) as j:
-            square(i.index, j.index)
-        with f.loop(i64(0), whole_rows) as i, f.loop(whole_columns, columns) as j:
-            one(i.index, j.index)
-        with f.loop(whole_rows, rows) as i, f.loop(i64(0), columns) as j:
-            one(i.index, j.index)
+        with f.loop(i64(0), whole_rows, lanes) as row, f.loop(i64(0), whole_columns, lanes) as column:
+            square(row.index, column.index)
+        with f.loop(i64(0), whole_rows) as row, f.loop(whole_columns, columns) as column:
+            one(row.index, column.index)
+        with f.loop(whole_rows, rows) as row, f.loop(i64(0), columns) as column:
+            one(row.index, column.index)
     f.ret()
     return name
 

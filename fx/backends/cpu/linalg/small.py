@@ -9,14 +9,14 @@ from ..llvm import Function, Value, const, i64
 from .batch import Arguments, Item, Routine
 from .determinants import product, sign_and_logarithm
 from .elements import Elements, cell, clear, copy
-from .kernels import cholesky as cholesky_kernel, eliminate, substitute
+from .kernels import kernel_name
 from .moves import map_elements, transposed_rows
 from .padding import average_rows, clear_below, clear_padding, pad_rows, take_rows
 
 
 def _cholesky(f: Function, e: Elements, r: Arguments) -> Item:
     """The kernel wants the upper triangle and gives the upper factor, hence the transpositions."""
-    size, mean, kernel = f.mul(r.n, r.n), f.icmp("ne", r.mean, i64(0)), cholesky_kernel(f.module, e.scalar)
+    size, mean, kernel = f.mul(r.n, r.n), f.icmp("ne", r.mean, i64(0)), kernel_name("cholesky", e.scalar)
 
     def item(i: Value) -> Value:
         a, out = r.matrix("a", i, size), r.matrix("out", i, size)
@@ -37,7 +37,7 @@ cholesky = Routine("small_cholesky", "a out", "t", "n mean width", _cholesky, la
 
 def _solve_factored(f: Function, e: Elements, r: Arguments, x: Value, k: Value) -> None:
     """x = U^-1 L^-1 x for the factors in r.t: L from the first corner on, U from the last."""
-    kernel, last = substitute(f.module, e.scalar), f.sub(r.n, i64(1))
+    kernel, last = kernel_name("substitute", e.scalar), f.sub(r.n, i64(1))
     f.call(kernel, "void", [x, k, k, r.t, r.width, i64(1), r.n, i64(1)])
     row, corner = e.at(f, x, f.mul(last, k)), e.at(f, r.t, cell(f, last, r.width, last))
     up, left = f.sub(i64(0), k), f.sub(i64(0), r.width)
@@ -51,7 +51,7 @@ def _triangular_solve(f: Function, e: Elements, r: Arguments) -> Item:
     row = f.select(flip, f.mul(last, r.k), i64(0))
     corner = f.select(flip, cell(f, last, r.n, last), i64(0))
     steps = [f.mul(sign, x) for x in (r.k, r.down, r.across)]
-    kernel = substitute(f.module, e.scalar)
+    kernel = kernel_name("substitute", e.scalar)
 
     def item(i: Value) -> None:
         a, out = r.matrix("a", i, size), r.matrix("out", i, block)
@@ -79,7 +79,7 @@ def _lu(f: Function, e: Elements, r: Arguments) -> Item:
     def item(i: Value) -> Value:
         packed, pivots = r.matrix("packed", i, size), f.gep("i32", r.pivots, f.mul(i, r.k))
         pad_rows(f, e.scalar, r.t, r.width, r.matrix("a", i, size), r.m, r.n)
-        f.call(eliminate(f.module, e.scalar), "void", [r.t, r.m, r.n, r.width, pivots])
+        f.call(kernel_name("eliminate", e.scalar), "void", [r.t, r.m, r.n, r.width, pivots])
         take_rows(f, e.scalar, packed, r.t, r.width, r.m, r.n)
         _order(f, f.gep("i32", r.order, f.mul(i, r.m)), r.m, pivots, r.k)
         return f.and_(refuse, _zero_pivot(f, e, packed, r.n, r.k))
@@ -112,7 +112,7 @@ lu = Routine("small_lu", "a packed pivots order", "t", "m n k refuse width", _lu
 def _factor(f: Function, e: Elements, r: Arguments, a: Value) -> Value:
     """LU factors of a in r.t, pivots in r.swaps; gives whether a is singular."""
     pad_rows(f, e.scalar, r.t, r.width, a, r.n, r.n)
-    f.call(eliminate(f.module, e.scalar), "void", [r.t, r.n, r.n, r.width, r.swaps])
+    f.call(kernel_name("eliminate", e.scalar), "void", [r.t, r.n, r.n, r.width, r.swaps])
     return _zero_pivot(f, e, r.t, r.width, r.n)
 
 

@@ -15,8 +15,6 @@ from .expression import (
     polynomial,
     select,
     sqrt,
-    table,
-    two_chains,
     where_any,
 )
 from .logarithms import log_of_parts, split_normal
@@ -67,7 +65,7 @@ def erf_inv(x: X) -> X:
     k, m, _ = split_normal(fma(-x, x, 1.0))
     w = -log_of_parts(k, m - 1.0)
     end, middle = pick(x, (5.0, 2.5), (6.25, 3.125))
-    near, far = _around("ERF_INV_NEAR", w, middle), ~(w < end)
+    near, far = polynomial("ERF_INV_NEAR", w - middle), ~(w < end)
     p = where_any(far, lambda: select(far, _erf_inv_far(w), near), near)
     size = abs(x)
     beside = select(size.equals(1.0), x * math.inf, x.of(math.nan))
@@ -75,11 +73,10 @@ def erf_inv(x: X) -> X:
 
 
 def _erf_inv_far(w: X) -> X:
+    """p as a polynomial in sqrt(w), which is taken in two parts: p changes as fast as it."""
     s = sqrt(w)
+    low = fma(-s, s, w) * (0.5 / s)
     if w.bits == 32:
-        return _around("ERF_INV_FAR", s, 3.0)
-    return select(w < 16.0, _around("ERF_INV_FAR", s, 3.25), _around("ERF_INV_END", s, 5.0))
-
-
-def _around(name: str, x: X, middle: float) -> X:
-    return two_chains(x - middle, table(name, x))
+        return polynomial("ERF_INV_FAR", (s - 3.0) + low)
+    far, end = polynomial("ERF_INV_FAR", (s - 3.25) + low), polynomial("ERF_INV_END", (s - 5.0) + low)
+    return select(w < 16.0, far, end)

@@ -8,10 +8,10 @@ from .double_double import times
 from .expression import X, floor, fma, outlined, polynomial, select, trunc, where_any
 from .logarithms import log
 
-STEPS = 6
+STEPS = 3
 """Unit steps by which an argument moves to the interval of a polynomial."""
 
-STIRLING_FROM, DIGAMMA_FAR_FROM = 8.25, 8.0
+STIRLING_FROM, DIGAMMA_FAR_FROM = 5.25, 5.0
 STIRLING_CONSTANT = 0.4189385332046727
 """log(2 pi) / 2 - 1 / 2."""
 
@@ -80,10 +80,18 @@ def sin_pi(x: X) -> X:
 def _digamma(x: X) -> X:
     """On the left digamma(1 - x) - pi / tan(pi x) (DLMF 5.5.4); nan at poles, SciPy's infinities at +-0."""
     left = x < 0.0
-    right = _digamma_right(select(left, 1.0 - x, x))
-    y = where_any(left, lambda: select(left, right + _pi_over_tan_pi(_fraction(x)), right), right)
+    t = 1.0 - x
+    right = _digamma_right(select(left, t, x))
+    y = where_any(left, lambda: select(left, _reflected_digamma(x, t, right), right), right)
     y = select(abs(x) < 2.0**-60, -1.0 / x, y)
     return select(left & _fraction(x).equals(0.0), x.of(math.nan), y)
+
+
+def _reflected_digamma(x: X, t: X, right: X) -> X:
+    """digamma(1 - x) - pi / tan(pi x); `right` is digamma(t), and what t lacks of 1 - x counts by about 1 / t."""
+    lost, r = (1.0 - t) - x, 1.0 / t
+    slope = fma(r * r, fma(r, 1 / 6, 0.5), r)
+    return fma(lost, slope, right) + _pi_over_tan_pi(_fraction(x))
 
 
 def _pi_over_tan_pi(x: X) -> X:

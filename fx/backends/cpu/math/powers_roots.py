@@ -20,6 +20,7 @@ from .expression import (
     select,
     sqrt as root,
     trunc,
+    where_any,
 )
 from .logarithms import split_float
 
@@ -74,21 +75,24 @@ def _scaled_hypot(a: X, b: X) -> X:
 
 @outlined
 def pow(x: X, y: X) -> X:
-    """|x|**y = 2**(y log2 |x|), with the signs and exceptions of C's pow (C17, F.10.4.4)."""
+    """|x|**y = 2**(y log2 |x|); what is special about signs, zeros, inf and nan is a branch."""
     size = abs(x)
-    y_whole, half = trunc(y).equals(y), y * 0.5
-    odd = y_whole & trunc(half).differs(half)
     z = _pow_of_float(size, y) if x.bits == 32 else _pow_of_double(size, y)
-    z = select(odd, copysign(z, x), z)
-    z = select((x < 0.0) & (size < math.inf) & ~y_whole, x.of(math.nan), z)
+    plain = (x > 0.0) & (x < math.inf) & (abs(y) < math.inf)
+    return where_any(~plain, lambda: _pow_with_exceptions(x, y, z), z)
+
+
+def _pow_with_exceptions(x: X, y: X, z: X) -> X:
+    """x**y where z is |x|**y for finite arguments and x != 0: C17, F.10.4.4."""
+    size = abs(x)
+    extreme = size.equals(0.0) | size.equals(math.inf) | abs(y).equals(math.inf)
+    z = select(extreme, select((size > 1.0) ^ (y < 0.0), x.of(math.inf), x.of(0.0)), z)
+    z = select(x.is_nan() | y.is_nan(), x + y, z)
+    whole, half = trunc(y).equals(y), y * 0.5
+    z = select(whole & trunc(half).differs(half), copysign(z, x), z)
+    z = select((x < 0.0) & (size < math.inf) & ~whole, x.of(math.nan), z)
     one = x.equals(1.0) | y.equals(0.0) | (x.equals(-1.0) & abs(y).equals(math.inf))
     return select(one, x.of(1.0), z)
-
-
-def _at_ends(size: X, log2: X) -> X:
-    """The logarithm, right at 0, inf and nan too."""
-    log2 = select(size < math.inf, log2, size)
-    return select(size.equals(0.0), log2.of(-math.inf), log2)
 
 
 def _scaled(p: X, n: X) -> X:
@@ -105,22 +109,15 @@ def _pow_of_float(size: X, y: X) -> X:
     k, m = split_float(size)
     f = m.double() - 1.0
     log2 = fma(f, polynomial("LOG2_OF_FLOAT", f), k.double())
-    log2 = _at_ends_wide(size, log2)
     z = at_most(at_least(y.double() * log2, -200.0), 200.0)
     n = (z + magic(z)) - magic(z)
     r = (z - n).single()
     return _scaled(exp2_near_zero(r), n.single())
 
 
-def _at_ends_wide(size: X, log2: X) -> X:
-    log2 = select(size < math.inf, log2, size.double())
-    return select(size.equals(0.0), log2.of(-math.inf), log2)
-
-
 def _pow_of_double(size: X, y: X) -> X:
     """log2 in two doubles, good for 65 bits, so that y log2 |x| is right to 2**-54 up to 1075."""
     high, low = log2_parts(size)
-    high = _at_ends(size, high)
     z, rest = times(y, high)
     rest = select(abs(z) < 1100.0, fma(y, low, rest), z.of(0.0))
     z = at_most(at_least(z, -1100.0), 1100.0)
