@@ -172,12 +172,26 @@ class _Fusion:
 
     def contiguous(self, v: Any) -> View:
         """v stored in row-major order."""
+        if v in self.alias and v not in self.views and self.stores_itself(v):
+            return self.views[v]
         found = self.stored(v)
         if views.is_contiguous(found):
             return found
         copied = self.duplicate(v, found)
         self.views[v] = copied
         return copied
+
+    def stores_itself(self, v: Any) -> bool:
+        """Let a nest write a rearranged value as it is wanted, unless what it came from is stored anyway."""
+        step = self.step_of(v)
+        origin = self.origin(v)
+        if step is None or origin in self.views or not step.nest.made(v):
+            return False
+        if any(a is None and d != 1 for a, d in zip(step.nest.dims[v], v.aval.shape, strict=True)):
+            return False
+        step.nest.stores[v] = None
+        self.views[v] = whole(v)
+        return True
 
     def copy(self, base: View, shape: tuple[int, ...], eqn: Equation) -> View:
         """The elements of a strided view in row-major order, reshaped."""
@@ -238,14 +252,18 @@ class _Fusion:
             self.home[out] = self.home[x]
 
     def materialized_free(self, x: Any, eqn: Equation, out: Any) -> Any:
-        """A view of full is full; a view of iota is stored first."""
+        """A view of full is full, of iota mostly iota; another one is of a stored array."""
         made = self.free[x]
-        if made.primitive is shape.full_p:
-            params = {**made.params, "shape": out.aval.shape}
-            self.free[out] = Equation(made.primitive, (), params, eqn.outputs, eqn.source)
-            return None
-        self.stored(x)
-        return x
+        params = {**made.params, "shape": out.aval.shape}
+        if made.primitive is shape.iota_p:
+            before = x.aval.shape
+            axes = _viewed(eqn, tuple(range(len(before))), before, out.aval.shape)
+            if axes is None or made.params["axis"] not in axes:
+                self.stored(x)
+                return x
+            params["axis"] = axes.index(made.params["axis"])
+        self.free[out] = Equation(made.primitive, (), params, eqn.outputs, eqn.source)
+        return None
 
     def pointwise(self, eqn: Equation) -> None:
         out = eqn.outputs[0]

@@ -60,51 +60,53 @@ def peak(intervals: Sequence[Interval]) -> int:
 
 
 class _Free:
-    """Gaps between the buffers alive, by offset; beyond `end` nothing was used yet."""
+    """Gaps between the buffers alive, by size and by both ends; beyond `end` nothing was used yet."""
 
     def __init__(self) -> None:
-        self.starts: list[int] = []
+        self.by_size: list[tuple[int, int]] = []
         self.sizes: dict[int, int] = {}
+        """By where a gap starts."""
+        self.starts: dict[int, int] = {}
+        """By where it ends."""
         self.end = 0
 
     def take(self, size: int) -> int:
-        best = min((s for s in self.starts if self.sizes[s] >= size), key=lambda s: self.sizes[s], default=None)
-        if best is None:
+        """The start of the smallest gap that is large enough, or of room at the end."""
+        i = bisect.bisect_left(self.by_size, (size, -1))
+        if i == len(self.by_size):
             return self._extend(size)
-        rest = self.sizes[best] - size
-        self._remove(best)
-        if rest:
-            self._insert(best + size, rest)
-        return best
+        length, start = self.by_size[i]
+        self._remove(start)
+        if length > size:
+            self._insert(start + size, length - size)
+        return start
 
     def _extend(self, size: int) -> int:
         """At the end; a gap that reaches it is used as well."""
-        last = self.starts[-1] if self.starts else None
-        start = self.end
-        if last is not None and last + self.sizes[last] == self.end:
-            start = last
-            self._remove(last)
+        start = self.starts.get(self.end, self.end)
+        if start < self.end:
+            self._remove(start)
         self.end = start + size
         return start
 
     def give(self, start: int, size: int) -> None:
         """Back, merged with the gaps on both sides."""
-        after = start + size
-        if after in self.sizes:
+        if start + size in self.sizes:
+            after = start + size
             size += self.sizes[after]
             self._remove(after)
-        i = bisect.bisect(self.starts, start) - 1
-        if i >= 0 and self.starts[i] + self.sizes[self.starts[i]] == start:
-            before = self.starts[i]
-            size += self.sizes[before]
+        before = self.starts.get(start)
+        if before is not None:
+            size += start - before
             self._remove(before)
             start = before
         self._insert(start, size)
 
     def _insert(self, start: int, size: int) -> None:
-        bisect.insort(self.starts, start)
-        self.sizes[start] = size
+        bisect.insort(self.by_size, (size, start))
+        self.sizes[start], self.starts[start + size] = size, start
 
     def _remove(self, start: int) -> None:
-        del self.starts[bisect.bisect_left(self.starts, start)]
-        del self.sizes[start]
+        size = self.sizes.pop(start)
+        del self.starts[start + size]
+        del self.by_size[bisect.bisect_left(self.by_size, (size, start))]

@@ -17,6 +17,7 @@ from fx.backends.cpu.gemm.blocking import PLAN
 from fx.backends.cpu.gemm.library import SUFFIX, library, products
 from fx.backends.cpu.gemm.product import NO_HOOKS, Hooks, Product, is_vector, parts_of, plan, vector_plan
 from fx.backends.cpu.gemm.tiles import tile, tile_for
+from fx.backends.cpu.lapack import scipy_source
 from fx.backends.cpu.llvm import Module, Value, i64
 from fx.backends.cpu.operations.contract import Contract, can_fuse, emit_contract, matrix_shape
 from fx.backends.cpu.operations.operation import Buffer
@@ -150,6 +151,48 @@ def test_larger_shapes_of_other_types(dtype: str) -> None:
         size = dict(i=m, j=k, k=n, b=3)
         x, y = (strided(rng, tuple(size[i] for i in part), dtype) for part in parse(spec)[:2])
         check(contract(spec, x, y), spec, x, y)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "bool", "int16", "float16"])
+def test_vectors_of_other_types(dtype: str) -> None:
+    rng = np.random.default_rng(12)
+    for spec in "ij,j->i ji,j->i j,ij->i j,ji->i i,i-> bi,bi->b bij,bj->bi ij,jk->ik ij,kj->ki".split():
+        size = dict(i=90, j=130, b=3, k=2)
+        for make in (array, strided):
+            x, y = (make(rng, tuple(size[i] for i in part), dtype) for part in parse(spec)[:2])
+            check(contract(spec, x, y), spec, x, y)
+
+
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_agrees_with_blas(name: str) -> None:
+    """sgemm and dgemm of SciPy, by pointer: column-major, so that they get both matrices exchanged."""
+    rng = np.random.default_rng(13)
+    m, n, k = 150, 170, 230
+    x, y = array(rng, (m, k), name), array(rng, (k, n), name)
+    want = np.empty((m, n), name)
+    letters = np.array([ord("N")], np.uint8)
+    sizes = {d: np.array([d], np.int64) for d in (m, n, k)}
+    one, zero = np.ones(1, name), np.zeros(1, name)
+    call = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 13)(
+        scipy_source().address("sgemm" if name == "float32" else "dgemm")
+    )
+    args = (
+        letters,
+        letters,
+        sizes[n],
+        sizes[m],
+        sizes[k],
+        one,
+        y,
+        sizes[n],
+        x,
+        sizes[k],
+        zero,
+        want,
+        sizes[n],
+    )
+    call(*[z.ctypes.data for z in args])
+    np.testing.assert_allclose(contract("ij,jk->ik", x, y), want, rtol=0, atol=TOLERANCE[name] * 40 * k)
 
 
 def multiply(p: Product, a: Any, b: Any, c: Any, linked: Any = None) -> None:

@@ -292,6 +292,16 @@ def test_one_large_matrix(name, rng):
     check(name, positive(rng, n), ulps=2e5, **params)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [128, 256, 300])
+def test_batches_of_large_matrices(n, dtype, rng):
+    """By kernels of our own; rows a power of two apart get padding."""
+    a = positive(rng, 2, n, dtype=dtype)
+    check("cholesky", a, part="mean")
+    check("solve", a, normal(rng, 2, n, 5, dtype=dtype), ulps=3000)
+    check("slogdet", a)
+
+
 # Failures
 
 

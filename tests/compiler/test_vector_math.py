@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.special
 
+from fx.backends.cpu import engine
 from fx.backends.cpu.accuracy import BINARY, CASES, compiled, measure, points, random_bits
 from fx.backends.cpu.llvm import Module
 from fx.backends.cpu.math.coefficients import COEFFICIENTS
@@ -223,3 +224,15 @@ def test_coefficients_are_those_of_the_generator():
             values, _ = generator.polynomial(fit, bits)
             stored = np.array(COEFFICIENTS[name, bits], f"f{bits // 8}")
             assert np.array_equal(stored, np.array(values, f"f{bits // 8}")), (name, bits)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["exp", "exp2", "logistic", "erfc", "pow"])
+def test_scaling_without_an_instruction_for_it_gives_the_same_bits(name, dtype, monkeypatch):
+    """2**k is applied by `ldexp` on AVX-512 and by two multiplications elsewhere."""
+    rng = np.random.default_rng(6)
+    arguments = points(name, dtype, 2000, rng)
+    here = compiled(name, dtype, 16)(*arguments)
+    narrow = engine.host()._replace(vector_bytes=32)
+    monkeypatch.setattr(engine, "host", lambda: narrow)
+    assert np.array_equal(compiled.__wrapped__(name, dtype, 16)(*arguments), here)

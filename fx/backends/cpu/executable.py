@@ -86,6 +86,7 @@ class Executable:
         self.consts = [value for _, value in final.consts]
         slots = {r: v for v, r in registers.items()}
         self.labels = labels_of(self)
+        self.arena_label = arena_label(self)
         self.blank: list[Any] = [None] * (len(registers) - self.arity - len(self.consts))
         self.parts: list[tuple[Any, Any]] = []
         for part in emitted.parts:
@@ -226,7 +227,7 @@ class Executable:
         try:
             return self.arenas.pop()
         except IndexError:
-            block = pool.HOST.take(self.arena, arena_label(self))
+            block = pool.HOST.take(self.arena, self.arena_label)
             return block, block.address
 
     def _give_arena(self, arena: tuple[Any, int]) -> None:

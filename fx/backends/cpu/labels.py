@@ -42,10 +42,12 @@ def labels_of(executable: Any) -> dict[Var, Label]:
 def arena_label(executable: Any) -> Label:
     """Of the temporaries together: it names the largest."""
     intervals: Sequence[Interval] = executable.emitted.intervals
+    what = f"the temporaries of {executable.program.name}"
+    if not intervals:
+        return Label(what, None)
     largest = max(intervals, key=lambda x: x.nbytes)
     eqn = _equation(executable, largest.key)
-    size = format_bytes(largest.nbytes)
-    return Label(f"the temporaries of {executable.program.name}, of which the largest takes {size}", eqn)
+    return Label(f"{what}, of which the largest takes {format_bytes(largest.nbytes)}", eqn)
 
 
 def _equation(executable: Any, key: Hashable) -> Equation | None:

@@ -30,7 +30,7 @@ class Parts(NamedTuple):
 def in_parts(f: Function, spec: str, left: Buffer, right: Buffer, out: Buffer) -> Iterator[Parts]:
     """With `right` written as real 2 x 2 matrices: (x + iy)(u + iv) is the row (x, y) times ((u, v), (-v, u)).
 
-    The last axis of the result must not stand in `left` alone.
+    Matrices come out best where the last axis of the result is one of `right`.
     """
     a, b, c = parse(spec)
     _, order, _ = canonical(spec)

@@ -118,76 +118,92 @@ def _store(f: Function, x: Value, p: Value, mask: Value | None) -> None:
         f.masked_store(x, p, mask)
 
 
+Offsets = tuple[Value, Value, Value]
+"""Places in both operands and the result, in elements."""
+AT_ONCE = 4
+"""Vectors of the result that are summed side by side, so that one need not wait for the other."""
+
+
 def emit_loops(f: Function, a: Buffer, b: Buffer, c: Buffer, axes: Axes) -> None:
     """c = sum over the inner axes of a * b."""
-    kind = Kind(c.dtype)
     *outer, last = axes.out or [Axis(1, 0, 0, 0)]
     if last.c not in (0, 1):
         outer, last = [*outer, last], Axis(1, 0, 0, 0)
+    rows = _Rows(f, (a, b, c), last, axes.inner)
     with ExitStack() as stack:
-        start = _nest(f, stack, outer, (i64(0), i64(0), i64(0)))
-        _along(f, kind, (a, b, c), start, last, axes.inner)
+        start = (i64(0), i64(0), i64(0))
+        for axis in outer:
+            i = stack.enter_context(f.loop(i64(0), i64(axis.size), trips=True)).index
+            start = _shift(f, start, axis, i)
+        rows.emit(start)
 
 
-def _nest(
-    f: Function, stack: ExitStack, axes: Sequence[Axis], start: tuple[Value, Value, Value]
-) -> tuple[Value, Value, Value]:
-    """Loops over `axes` around what follows; gives the offsets into the three arrays."""
-    for axis in axes:
-        i = stack.enter_context(f.loop(i64(0), i64(axis.size), trips=True)).index
-        start = _shift(f, start, axis, i)
-    return start
-
-
-def _shift(
-    f: Function, offsets: tuple[Value, Value, Value], axis: Axis, i: Value
-) -> tuple[Value, Value, Value]:
+def _shift(f: Function, offsets: Offsets, axis: Axis, i: Value) -> Offsets:
     x, y, z = (
         f.add(o, f.mul(i, i64(s))) if s else o for o, s in zip(offsets, (axis.a, axis.b, axis.c), strict=True)
     )
     return x, y, z
 
 
-def _along(
-    f: Function,
-    kind: Kind,
-    arrays: tuple[Buffer, Buffer, Buffer],
-    start: tuple[Value, Value, Value],
-    last: Axis,
-    inner: Sequence[Axis],
-) -> None:
-    """The last axis of the result: whole vectors, then the rest of it under a mask."""
-    lanes = min(kind.lanes, 1 << (last.size.bit_length() - 1))
-    whole = last.size - last.size % lanes
-    with f.loop(i64(0), i64(whole), lanes, trips=True) as loop:
-        _elements(f, kind, arrays, _shift(f, start, last, loop.index), last, inner, lanes, None)
-    if whole < last.size:
-        mask = const_vector("i1", [i < last.size - whole for i in range(lanes)])
-        _elements(f, kind, arrays, _shift(f, start, last, i64(whole)), last, inner, lanes, mask)
+class _Rows:
+    """The last axis of the result: several vectors at a time, single ones, then the rest under a mask."""
 
+    def __init__(self, f: Function, arrays: tuple[Buffer, Buffer, Buffer], last: Axis, inner: Sequence[Axis]):
+        self.f, self.arrays, self.last, self.inner = f, arrays, last, inner
+        self.kind = Kind(arrays[2].dtype)
+        self.lanes = min(self.kind.lanes, 1 << (last.size.bit_length() - 1))
 
-def _elements(
-    f: Function,
-    kind: Kind,
-    arrays: tuple[Buffer, Buffer, Buffer],
-    start: tuple[Value, Value, Value],
-    last: Axis,
-    inner: Sequence[Axis],
-    lanes: int,
-    mask: Value | None,
-) -> None:
-    a, b, c = arrays
+    def emit(self, start: Offsets) -> None:
+        size, done = self.last.size, 0
+        near = {self.last.a, self.last.b} <= {0, 1}
+        for count in (AT_ONCE, 1) if near and self.inner else (1,):
+            step = count * self.lanes
+            end = size - size % step
+            if done < end:
+                with self.f.loop(i64(done), i64(end), step, trips=True) as loop:
+                    self._vectors(_shift(self.f, start, self.last, loop.index), count, None)
+            done = end
+        if done < size:
+            mask = const_vector("i1", [i < size - done for i in range(self.lanes)])
+            self._vectors(_shift(self.f, start, self.last, i64(done)), 1, mask)
 
-    def factors(at: tuple[Value, Value, Value]) -> tuple[Number, Number]:
-        x = kind.load(f, a.pointer, at[0], last.a, lanes, mask)
-        return x, kind.load(f, b.pointer, at[1], last.b, lanes, mask)
+    def _vectors(self, start: Offsets, count: int, mask: Value | None) -> None:
+        """`count` vectors of the result from `start` on."""
+        kind, f = self.kind, self.f
+        if self.inner:
+            sums = self._sums(start, self.inner, [kind.zero(self.lanes)] * count, mask)
+        else:
+            sums = [kind.multiply(f, x, y) for x, y in self._factors(start, count, mask)]
+        for i, x in enumerate(sums):
+            kind.store(f, x, self.arrays[2].pointer, f.add(start[2], i64(i * self.lanes)), mask)
 
-    def total(at: tuple[Value, Value, Value], axes: Sequence[Axis], so_far: Number) -> Number:
+    def _sums(
+        self, at: Offsets, axes: Sequence[Axis], sums: list[Number], mask: Value | None
+    ) -> list[Number]:
+        """The sums over `axes`, added to `sums`."""
+        kind, f = self.kind, self.f
         if not axes:
-            return kind.accumulate(f, so_far, *factors(at))
-        with f.loop(i64(0), i64(axes[0].size), carry=so_far, trips=True) as loop:
-            loop.next(*total(_shift(f, at, axes[0], loop.index), axes[1:], tuple(loop.carry)))
-        return tuple(loop.results)
+            pairs = self._factors(at, len(sums), mask)
+            return [kind.accumulate(f, total, x, y) for total, (x, y) in zip(sums, pairs, strict=True)]
+        parts = len(sums[0])
+        with f.loop(
+            i64(0), i64(axes[0].size), carry=[x for total in sums for x in total], trips=True
+        ) as loop:
+            here = [tuple(loop.carry[i : i + parts]) for i in range(0, len(loop.carry), parts)]
+            following = self._sums(_shift(f, at, axes[0], loop.index), axes[1:], here, mask)
+            loop.next(*[x for total in following for x in total])
+        return [tuple(loop.results[i : i + parts]) for i in range(0, len(loop.results), parts)]
 
-    x = total(start, inner, kind.zero(lanes)) if inner else kind.multiply(f, *factors(start))
-    kind.store(f, x, c.pointer, start[2], mask)
+    def _factors(self, at: Offsets, count: int, mask: Value | None) -> list[tuple[Number, Number]]:
+        a, b = (
+            self._operand(array, place, stride, count, mask)
+            for array, place, stride in zip(self.arrays, at, (self.last.a, self.last.b), strict=False)
+        )
+        return list(zip(a, b, strict=True))
+
+    def _operand(self, array: Buffer, at: Value, stride: int, count: int, mask: Value | None) -> list[Number]:
+        def load(i: int) -> Number:
+            place = self.f.add(at, i64(i * self.lanes * stride))
+            return self.kind.load(self.f, array.pointer, place, stride, self.lanes, mask)
+
+        return [load(0)] * count if stride == 0 else [load(i) for i in range(count)]

@@ -109,9 +109,9 @@ def is_vector(p: Product, hooks: Hooks) -> bool:
 
 THREADED = 4_000_000
 """Floating-point operations from which a product is worth several threads."""
-TASK = 1_000_000
-"""Operations that a task should have at least."""
-MOST_TASKS = 16
+TASK, FULL_TASK = 1_000_000, 64_000_000
+"""Operations that a task should have at least, and beyond which there are more tasks than a few."""
+FEW_TASKS, MOST_TASKS = 16, 128
 
 
 MOST_PARTS = 16
@@ -139,7 +139,7 @@ def vector_plan(p: Product) -> dict[str, int]:
     """The fields of the library's plan for a vector times a matrix."""
     t = tile(p.scalar)
     size, work = t.bytes, p.n * p.k * t.bytes
-    tasks = min(MOST_TASKS, work * p.products // TASK_BYTES) if work * p.products >= THREADED_BYTES else 1
+    tasks = min(FEW_TASKS, work * p.products // TASK_BYTES) if work * p.products >= THREADED_BYTES else 1
     batches = min(tasks, p.products)
     cols = _share(p.n, max(1, tasks // batches), _step(p, t))
     each = -(-p.products // batches)
@@ -214,7 +214,7 @@ def _grid(p: Product, t: Tile, cols: int, private: bool) -> tuple[int, int, int]
     """Tasks along rows, columns and batch; no rows where every task packs the columns of B that it needs."""
     if p.flops < THREADED:
         return 1, 1, 1
-    wanted = min(MOST_TASKS, p.flops // TASK)
+    wanted = max(min(FEW_TASKS, p.flops // TASK), min(MOST_TASKS, p.flops // FULL_TASK))
     if p.products >= wanted:
         return 1, 1, wanted
     wanted = -(-wanted // p.products)

@@ -12,7 +12,7 @@ from ..gemm.axes import axes_of, extent
 from ..gemm.conversions import in_parts, through_floats, way_through_floats
 from ..gemm.layouts import Arrangement, arranged, arrangement, canonical
 from ..gemm.loops import emit_loops
-from ..gemm.matrices import emit_form, form_of, keeps_blocks
+from ..gemm.matrices import NONE, emit_form, form_of, keeps_blocks
 from ..gemm.product import NO_HOOKS, Hooks
 from ..llvm import NULL, Function, Value, const, i64
 from .operation import Buffer, Operation
@@ -130,13 +130,17 @@ def _real(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str, widt
 
 
 def _complex(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str) -> None:
-    """As a real contraction, where that is worth a copy of one operand in real 2 x 2 matrices."""
+    """As a real contraction with a copy of one operand in real 2 x 2 matrices, where loops are not as good.
+
+    The operand is the one that has the last axis of the result, or else a vector.
+    """
     axes = axes_of(spec, left, right, out)
     a, b, c = parse(spec)
-    if min(extent(axes.rows), extent(axes.cols)) < 4 or (c[-1] in a and c[-1] in b):
+    m, n, last = extent(axes.rows), extent(axes.cols), (axes.out or [NONE])[-1]
+    if last in axes.batch or (min(m, n) < 4 and last.size >= 4 and {last.a, last.b} <= {0, 1}):
         emit_loops(f, left, right, out, axes)
         return
-    if c[-1] in a:
+    if m < n < 4 or (min(m, n) >= 4 and last in axes.rows) or m < 4 <= n:
         left, right, spec = right, left, f"{b},{a}->{c}"
     with in_parts(f, spec, left, right, out) as real:
         _real(f, real.left, real.right, real.out, real.spec, 1, NO_HOOKS)

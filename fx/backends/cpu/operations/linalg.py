@@ -52,7 +52,7 @@ class Factorization(Operation):
     small: Routine | None = None
     """The same by kernels of our own, for real matrices."""
     largest = 0
-    """The order up to which they are faster."""
+    """The order up to which they are faster, in a batch; a single large matrix is LAPACK's, on all its threads."""
     cubes = 1.0
     """Floating-point operations of n x n matrices, in units of n**3."""
 
@@ -83,7 +83,8 @@ class Factorization(Operation):
 
     def chosen(self, avals: Sequence[Aval]) -> Routine:
         a = avals[0]
-        ours = self.small is not None and a.dtype.kind == "f" and max(a.shape[-2:]) <= self.largest
+        limit = self.largest if math.prod(a.shape[:-2]) > 1 else min(self.largest, _SEQUENTIAL - 1)
+        ours = self.small is not None and a.dtype.kind == "f" and max(a.shape[-2:]) <= limit
         return self.small if ours and self.small else self.routine
 
     def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
@@ -191,7 +192,7 @@ def _rows(s: dict[str, int], dtype: np.dtype[Any]) -> int:
 
 
 class LU(Factorization):
-    routine, small, largest = systems.lu, small.lu, 128
+    routine, small, largest = systems.lu, small.lu, 384
     cubes = 2 / 3
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
@@ -207,7 +208,7 @@ class LU(Factorization):
 
 
 class Solve(Factorization):
-    routine, small, largest = systems.solve, small.solve, 128
+    routine, small, largest = systems.solve, small.solve, 384
     cubes = 2.0
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
@@ -221,7 +222,7 @@ class Solve(Factorization):
 
 
 class Inv(Factorization):
-    routine, small, largest = systems.inv, small.inv, 128
+    routine, small, largest = systems.inv, small.inv, 384
     cubes = 2.0
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
@@ -238,7 +239,7 @@ class Inv(Factorization):
 
 
 class Det(Factorization):
-    routine, small, largest = systems.det, small.det, 128
+    routine, small, largest = systems.det, small.det, 384
     cubes = 2 / 3
 
     def sizes(self, avals: Sequence[Aval], params: dict[str, Any]) -> dict[str, int]:
@@ -249,7 +250,7 @@ class Det(Factorization):
 
 
 class Slogdet(Det):
-    routine, small, largest = systems.slogdet, small.slogdet, 128
+    routine, small, largest = systems.slogdet, small.slogdet, 384
 
 
 class QR(Factorization):

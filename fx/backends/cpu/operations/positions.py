@@ -139,10 +139,12 @@ def position(f: Function, index: Value, size: int, mode: str) -> tuple[Value, Va
     number = lambda n: const(index.type, n)
     if size == 0:
         return number(0), const(like(index.type, "i1"), False)
-    if mode == "wrap":
-        rest = f.srem(index, number(size))
-        return f.select(f.icmp("slt", rest, number(0)), f.add(rest, number(size)), rest), None
-    index = f.select(f.icmp("slt", index, number(0)), f.add(index, number(size)), index)
+    from_end = lambda i: f.select(f.icmp("slt", i, number(0)), f.add(i, number(size)), i)
+    if mode == "wrap":  # scalars only: a division is worth a branch
+        near = from_end(index)
+        inside = f.icmp("ult", near, number(size))
+        return f.choose(inside, lambda: [near], lambda: [from_end(f.srem(index, number(size)))])[0], None
+    index = from_end(index)
     if mode == "clip":
         return clamp(f, index, size - 1), None
     return index, f.icmp("ult", index, number(size))

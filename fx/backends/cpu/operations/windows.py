@@ -170,12 +170,16 @@ def _emit_sum(f: Function, inputs: Sequence[Buffer], y: Buffer, params: dict[str
 def _emit_extremum(
     f: Function, inputs: Sequence[Buffer], y: Buffer, params: dict[str, Any], *, largest: bool
 ) -> None:
-    name, kind = "max" if largest else "min", y.dtype.kind
-    if kind in "biu":
-        intrinsic = f"llvm.{'s' if kind == 'i' else 'u'}{name}"
-    else:
-        intrinsic = f"llvm.{name}imum"
-    combine = lambda f, a, b: f.intrinsic(intrinsic, a, b)
+    kind = y.dtype.kind
+    intrinsic = f"llvm.{'s' if kind == 'i' else 'u'}{'max' if largest else 'min'}"
+
+    def combine(f: Function, a: Value, b: Value) -> Value:
+        """The first of equals; NaN where one is."""
+        if kind in "biu":
+            return f.intrinsic(intrinsic, a, b)
+        better = f.fcmp("ult" if largest else "ugt", a, b)
+        return f.select(f.and_(better, f.fcmp("ord", a, a)), b, a)
+
     _emit_reduction(f, inputs[0], y, params, _worst(y.dtype, largest), combine)
 
 
