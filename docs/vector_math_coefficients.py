@@ -90,7 +90,7 @@ def exponentials() -> Iterator[tuple[str, int, Fit]]:
     edge = LN2 / 2 * mpf("1.001")
     for bits, degree in ((32, 4), (64, 10)):
         yield "EXP", bits, Fit(lambda r: (mp.expm1(r) - r) / r**2, -edge, edge, degree, lambda r: r)
-    for bits, degree in ((32, 5), (64, 11)):
+    for bits, degree in ((32, 5), (64, 10)):
         yield "EXP2", bits, Fit(lambda r: mp.expm1(r * LN2) / r, -0.5005, 0.5005, degree, lambda r: r)
 
 
@@ -131,9 +131,10 @@ def trigonometry() -> Iterator[tuple[str, int, Fit]]:
 def error_functions() -> Iterator[tuple[str, int, Fit]]:
     small = through_root(lambda x: mp.erf(x) / x - 1)
     share = lambda a: a * LN2 * mp.erfc(a) / mp.erf(a)
-    for bits, degree, tail, end in ((32, 5, 7, 3.95), (64, 11, 21, 5.95)):
-        yield "ERF", bits, Fit(small, mpf(10) ** -12, mpf("0.93") ** 2, degree, lambda z: mpf(1))
-        yield "ERF_TAIL", bits, Fit(lambda a: -mp.log(mp.erfc(a), 2) / a, mpf("0.92"), end, tail, share)
+    for bits, split, degree, tail, end in ((32, "0.68", 4, 5, 3.95), (64, "0.8", 10, 17, 5.95)):
+        edge = mpf(split) * mpf("1.001")
+        yield "ERF", bits, Fit(small, mpf(10) ** -12, edge**2, degree, lambda z: mpf(1))
+        yield "ERF_TAIL", bits, Fit(lambda a: -mp.log(mp.erfc(a), 2) / a, mpf(split), end, tail, share)
     for bits, degree, end, middle in ((32, 10, 10.2, 2), (64, 22, 27.5, 4)):
         end_t = (mpf(end) - middle) / (mpf(end) + middle)
         yield "ERFC", bits, Fit(scaled_erfc(middle), mpf(-1), end_t, degree, lambda t: 1 / (1 - t))

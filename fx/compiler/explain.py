@@ -43,7 +43,7 @@ class StepReport:
 
     number: int
     kind: str
-    """nest, operation, control or python."""
+    """nest, barrier, operation, control or python."""
     title: str
     equations: tuple[str, ...]
     """As they are printed in the simplified Program."""

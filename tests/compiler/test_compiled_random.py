@@ -9,7 +9,7 @@ import fx
 from fx.core.executor import executable
 from fx.core.interpret import run_buffers
 
-from .random_functions import draw
+from random_functions import draw
 
 COUNT = 20_000 if os.environ.get("FX_FUZZ") else 300
 BATCH = 20

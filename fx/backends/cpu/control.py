@@ -53,7 +53,8 @@ def _all_native(program: Program) -> bool:
     if not all(is_static(e) for e in program.equations):
         return False
     return all(
-        s.eqn is None or operation_for(s.eqn) is not None or is_native(s.eqn) for s in schedule_of(program).steps
+        s.eqn is None or operation_for(s.eqn) is not None or is_native(s.eqn)
+        for s in schedule_of(program).steps
     )
 
 
@@ -92,9 +93,7 @@ class Repeat:
         self.cond = emission.inner(at.cond) if at.cond is not None else None
         body = at.body
         first = len(at.consts)
-        self.changing = [
-            n for n in range(len(at.carry)) if body.outputs[n] is not body.inputs[first + n]
-        ]
+        self.changing = [n for n in range(len(at.carry)) if body.outputs[n] is not body.inputs[first + n]]
         """Carried values that the body changes."""
         self.places: list[int] = []
         offset = aligned(self.body.arena) + (aligned(self.cond.arena) + 64 if self.cond else 0)
@@ -195,7 +194,9 @@ class Repeat:
         end = f.label
         f.branch(head)
         for i, (phi, a, b) in enumerate(zip(now, (i64(0), *start), (following, *target), strict=True)):
-            f.lines[place + i] = f"  {phi.text} = phi {phi.type} [ {a.text}, %{before} ], [ {b.text}, %{end} ]"
+            f.lines[place + i] = (
+                f"  {phi.text} = phi {phi.type} [ {a.text}, %{before} ], [ {b.text}, %{end} ]"
+            )
         f.block(after)
         for p, b in zip(pointers, carry, strict=True):
             with f.when(f.icmp("ne", p, b.pointer)):

@@ -87,7 +87,8 @@ class Emission:
         for n, step in enumerate(self.steps):
             if step.eqn is None:
                 self.kernels[n] = [
-                    emit_nest(self.module, nest, f"{self.prefix}nest{n}_{k}") for k, nest in enumerate(step.nests)
+                    emit_nest(self.module, nest, f"{self.prefix}nest{n}_{k}")
+                    for k, nest in enumerate(step.nests)
                 ]
             elif self.native[n] and operation_for(step.eqn) is None:
                 self.controls[n] = control_for(self, step.eqn)
@@ -126,7 +127,10 @@ class Emission:
         if step.eqn is not None:
             return list(step.eqn.outputs)
         return list(
-            dict.fromkeys([v for nest in step.nests for v in nest.stores] + [t.base for nest in step.nests for _, t in nest.copies])
+            dict.fromkeys(
+                [v for nest in step.nests for v in nest.stores]
+                + [t.base for nest in step.nests for _, t in nest.copies]
+            )
         )
 
     def place(self) -> None:
@@ -200,7 +204,11 @@ class Emission:
             u = program.inputs[i]
             for v in results:
                 r = self.registers[v]
-                if r in found or u in returned or (v.aval.shape, v.aval.dtype) != (u.aval.shape, u.aval.dtype):
+                if (
+                    r in found
+                    or u in returned
+                    or (v.aval.shape, v.aval.dtype) != (u.aval.shape, u.aval.dtype)
+                ):
                     continue
                 n = self.born.get(v, -1)
                 read = self.last.get(u, -1)
@@ -272,7 +280,9 @@ class Emission:
 
     def step(self, f: Function, n: int) -> None:
         step = self.steps[n]
-        f.comment(step.eqn.primitive.name if step.eqn is not None else "; ".join(x.describe() for x in step.nests))
+        f.comment(
+            step.eqn.primitive.name if step.eqn is not None else "; ".join(x.describe() for x in step.nests)
+        )
         if step.eqn is not None:
             self.operation(f, n, step)
             return
@@ -320,7 +330,10 @@ class Emission:
     def operation(self, f: Function, n: int, step: Step) -> None:
         assert step.eqn is not None
         inputs = [self.buffer(f, x) for x in step.operands]
-        outputs = [Buffer(self.pointer(f, v), v.aval.shape, _row_major(v.aval.shape), v.aval.dtype) for v in step.eqn.outputs]
+        outputs = [
+            Buffer(self.pointer(f, v), v.aval.shape, _row_major(v.aval.shape), v.aval.dtype)
+            for v in step.eqn.outputs
+        ]
         if n in self.controls:
             self.controls[n].emit(f, inputs, outputs, self.scratch(f, n))
             return

@@ -39,7 +39,14 @@ def host() -> Host:
         width, registers = 16, 32 if "neon" in features else 16
     l1, l2, l3 = _caches()
     return Host(
-        binding.get_default_triple(), binding.get_host_cpu_name(), features.flatten(), width, registers, l1, l2, l3
+        binding.get_default_triple(),
+        binding.get_host_cpu_name(),
+        features.flatten(),
+        width,
+        registers,
+        l1,
+        l2,
+        l3,
     )
 
 
@@ -69,7 +76,9 @@ class Engine:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         target = binding.Target.from_default_triple()
-        self.machine = target.create_target_machine(cpu=host().cpu, features=host().features, opt=2, reloc="pic")
+        self.machine = target.create_target_machine(
+            cpu=host().cpu, features=host().features, opt=2, reloc="pic"
+        )
         self.jit = binding.create_lljit_compiler(self.machine)
         self.numbers = itertools.count()
         self.lock = threading.Lock()

@@ -113,7 +113,9 @@ class Executable:
         """Programs of one native part whose results are its arrays in order take a shorter way."""
         self.single = False
         first = self.arity + len(self.consts)
-        outputs = [self.emitted.registers.get(o.base) if isinstance(o, View) else None for o in self.schedule.outputs]
+        outputs = [
+            self.emitted.registers.get(o.base) if isinstance(o, View) else None for o in self.schedule.outputs
+        ]
         plain = all(isinstance(o, View) and o.shape == o.base.aval.shape for o in self.schedule.outputs)
         if len(self.parts) == 1 and self.parts[0][0] and plain and outputs == list(range(first, len(slots))):
             self.call, self.words, _ = self.parts[0][0]
@@ -156,7 +158,9 @@ class Executable:
             self.reuses[donated] = self.emitted.emission.reusable(donated)
         return self.reuses[donated]
 
-    def run_donated(self, buffers: Sequence[Any], donated: tuple[int, ...], sole: Sequence[bool]) -> list[Any]:
+    def run_donated(
+        self, buffers: Sequence[Any], donated: tuple[int, ...], sole: Sequence[bool]
+    ) -> list[Any]:
         """The same as `run`, with results in the memory of donated inputs that nobody else holds (`sole`)."""
         given = dict(zip(donated, sole, strict=True))
         places = {r: i for r, i in self.reuse(donated).items() if given[i] and _writable(buffers[i])}

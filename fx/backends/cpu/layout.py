@@ -103,7 +103,9 @@ def _library() -> str:
         word = f.load("i64", f.gep("i64", words, f.add(loop.index, i64(2))))
         item = f.load("ptr", f.gep("ptr", f.gep("i8", registers, i64(at.items)), loop.index))
         target = f.gep("ptr", table, loop.index)
-        labels = {name: f.new_label(name) for name in ("used", "known", "test", "array", "scalar", "bad", "next")}
+        labels = {
+            name: f.new_label(name) for name in ("used", "known", "test", "array", "scalar", "bad", "next")
+        }
         f.branch_if(f.icmp("eq", word, i64(UNUSED)), labels["next"], labels["used"])
         f.block(labels["used"])
         f.branch_if(f.icmp("eq", word, i64(RESULT)), labels["array"], labels["known"])

@@ -76,7 +76,9 @@ def _traffic(nbytes: int, count: int) -> float:
     source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
     rounds = max((1 << 21) // size, 1)
     run = _function("fx_limit_copy")
-    seconds = _least(lambda: [run(source.ctypes.data, target.ctypes.data, vectors, count) for _ in range(rounds)])
+    seconds = _least(
+        lambda: [run(source.ctypes.data, target.ctypes.data, vectors, count) for _ in range(rounds)]
+    )
     return 2 * size * rounds / seconds
 
 

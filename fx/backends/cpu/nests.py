@@ -1,7 +1,7 @@
 """A nest as LLVM code: a function over a range of its units, and one that puts the parts of reductions together.
 
-    void nest(bases..., scratch, chunk, lo, hi)      units lo..hi; partial results of reductions go to scratch
-    void nest_end(bases..., scratch)                 reductions that run over units: the parts in a fixed order
+void nest(bases..., scratch, chunk, lo, hi)      units lo..hi; partial results of reductions go to scratch
+void nest_end(bases..., scratch)                 reductions that run over units: the parts in a fixed order
 """
 
 from __future__ import annotations
@@ -67,7 +67,12 @@ def signature(nest: Nest) -> tuple[Any, list[Any]]:
 
     loads = tuple((ref(v), v.aval, window(view)) for v, view in nest.loads.items())
     body = tuple(
-        (e.primitive, tuple(e.params.items()), tuple(map(ref, e.inputs)), tuple((ref(v), v.aval) for v in e.outputs))
+        (
+            e.primitive,
+            tuple(e.params.items()),
+            tuple(map(ref, e.inputs)),
+            tuple((ref(v), v.aval) for v in e.outputs),
+        )
         for e in nest.equations
     )
     stores = tuple(map(ref, nest.stores))
@@ -113,9 +118,7 @@ class _Emitter:
         self.finish_chunk()
         f.ret()
         end = self.emit_end() if self.late else None
-        return Kernel(
-            self.name, self.bases, self.plan.chunks, self.plan.units, self.scratch, end, self.plan
-        )
+        return Kernel(self.name, self.bases, self.plan.chunks, self.plan.units, self.scratch, end, self.plan)
 
     # Reductions that end late: their parts in memory
 
@@ -316,8 +319,10 @@ class _Emitter:
     ) -> list[Value]:
         """Loops over the remaining inner axes; gives the accumulators."""
         if not axes:
-            return self.lane_loop(stage, place, carried, carry) if self.plan.lane_inner else self.body(
-                stage, place, carried, carry
+            return (
+                self.lane_loop(stage, place, carried, carry)
+                if self.plan.lane_inner
+                else self.body(stage, place, carried, carry)
             )
         axis = axes[0]
         if axis.size > 2 * SUM_BLOCK and not self.plan.lane_inner and carried:
@@ -411,7 +416,14 @@ class _Emitter:
             yield loop
 
     def lane_range(
-        self, stage: int, place: _Place, lo: Value, hi: Value, step: Value, carried: list[Var], carry: list[Value]
+        self,
+        stage: int,
+        place: _Place,
+        lo: Value,
+        hi: Value,
+        step: Value,
+        carried: list[Var],
+        carry: list[Value],
     ) -> list[Value]:
         dynamic = hi.text[0] == "%" and self.plan.block
         with self.f.loop(lo, hi, step, carry=carry, trips=not dynamic) as loop:
@@ -419,7 +431,13 @@ class _Emitter:
         return loop.results
 
     def at_lane(
-        self, stage: int, place: _Place, index: Value, mask: Value | None, carried: list[Var], carry: list[Value]
+        self,
+        stage: int,
+        place: _Place,
+        index: Value,
+        mask: Value | None,
+        carried: list[Var],
+        carry: list[Value],
     ) -> list[Value]:
         inner = _Place(place.lanes, mask)
         inner.position, inner.pointers = place.position, place.pointers
@@ -494,9 +512,7 @@ class _Emitter:
         elif v in self.plan.kept and self.plan.kept[v] < stage:
             found = self.load_kept(v, place)
         else:
-            found = self.equation(
-                self.plan.maker[v], place, lambda x: self.full_value(x, place, stage)
-            )
+            found = self.equation(self.plan.maker[v], place, lambda x: self.full_value(x, place, stage))
         place.values[v] = found
         return found
 
@@ -766,4 +782,3 @@ def _product(sizes: Any) -> int:
     for d in sizes:
         n *= d
     return n
-

@@ -367,7 +367,10 @@ def _float_to_int(f: Function, x: Value, target: np.dtype[Any], to: str) -> Valu
     if target.name == "uint64":
         low = f.cast("fptosi", x, to)
         return f.select(f.fcmp("oge", x, const(x.type, 2.0**63)), f.cast("fptoui", x, to), low)
-    wide = vector("i64" if target.itemsize >= 4 and target.kind == "u" or target.itemsize == 8 else "i32", lanes_of(x.type))
+    wide = vector(
+        "i64" if target.itemsize >= 4 and target.kind == "u" or target.itemsize == 8 else "i32",
+        lanes_of(x.type),
+    )
     whole = f.cast("fptosi", x, wide)
     return whole if wide == to else f.cast("trunc", whole, to)
 

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ...compiler.cost import Cost, cost as cost_of, equation_work, schedule_work, total
 from ...compiler.explain import Explanation, Pass
 from ...compiler.fuse import Schedule, fuse
@@ -23,7 +21,7 @@ from .engine import engine, host
 from .executable import Executable
 from .limits import limits
 from .memory import interpreted_memory, planned_memory
-from .steps import StepReader, schedule_text
+from .steps import StepReader, program_graph, schedule_text
 from .target import HostTarget
 
 _LATE = ("simplified", "fused", "llvm", "assembly")
@@ -83,8 +81,8 @@ def cost(lowered: Any) -> Cost:
 def memory(lowered: Any) -> MemoryReport:
     """The memory plan."""
     if lowered.interpreted is not None:
-        return interpreted_memory(lowered.program, lowered.names)
-    return planned_memory(executable(lowered.program), lowered.names, lowered.donated)
+        return interpreted_memory(lowered)
+    return planned_memory(lowered, executable(lowered.program))
 
 
 def explain(lowered: Any) -> Explanation:
@@ -95,11 +93,17 @@ def explain(lowered: Any) -> Explanation:
         "cost": cost(lowered), "memory": memory(lowered),
     }  # fmt: skip
     if lowered.interpreted is not None:
-        nothing: dict[str, Any] = {"passes": (), "timings": (), "from_disk": None, "machine": "", "segments": 0}
-        graph = StepReader(None).interpreted_graph(program, lowered.names)
+        nothing: dict[str, Any] = {
+            "passes": (),
+            "timings": (),
+            "from_disk": None,
+            "machine": "",
+            "segments": 0,
+        }
+        graph = program_graph(program, lowered.names)
         return Explanation(**parts, **nothing, steps=(), graph=graph)
     compiled = executable(program)
-    reader = StepReader(compiled, limits())
+    reader = StepReader(compiled.schedule, limits())
     return Explanation(
         **parts,
         passes=tuple(_passes(compiled.stages)),

@@ -45,6 +45,8 @@ class Forward:
         self.tile = self._tile()
         self.tiles = -(-part.features.count // self.tile.features)
         self.shares = self._shares()
+        self.groups = -(-part.groups.count // max(1, TASKS // (self.boxes.count * self.shares)))
+        """Groups to a task."""
         self.table_bytes = -(-part.depth * 8 // 64) * 64
 
     def _fits(self, box: Sequence[int]) -> bool:
@@ -109,7 +111,7 @@ class Forward:
         table, panels = scratch, f.gep("i8", scratch, i64(self.table_bytes))
         self._fill_table(f, table)
         self._pack(f, w, panels)
-        tasks = self.part.groups.count * self.boxes.count * self.shares
+        tasks = -(-self.part.groups.count // self.groups) * self.boxes.count * self.shares
         parallel(f, "conv_forward", [x, table, panels, y], tasks, self._task)
 
     def _fill_table(self, f: Function, table: Value) -> None:
@@ -143,22 +145,30 @@ class Forward:
         gather(f, numbers, numbers.at(f, w, line), place, axes, self.tile.features)
 
     def _task(self, f: Function, values: list[Value], index: Value) -> None:
+        """A share of a box, for some groups: its pieces are the same for all of them."""
         x, table, panels, y = values
         p, t = self.part, self.tile
         share, index = f.urem(index, i64(self.shares)), f.udiv(index, i64(self.shares))
-        group, number = f.udiv(index, i64(self.boxes.count)), f.urem(index, i64(self.boxes.count))
+        block, number = f.udiv(index, i64(self.boxes.count)), f.urem(index, i64(self.boxes.count))
         starts, extents = self.boxes.at(f, number)
-        y_at = f.add(f.mul(group, i64(p.groups.y)), i64(p.y))
+        y_at = i64(p.y)
         for a, start in zip(p.axes, starts, strict=True):
             y_at = f.add(y_at, f.mul(start, i64(a.y)))
-        copy = None if self.direct else self.copy
-        found = source(f, self.numbers, p, copy, x, f.mul(group, i64(p.groups.x)), starts, extents)
-        y = f.gep("i8", y, f.mul(y_at, i64(self.numbers.bytes)))
         pieces = f.alloca("i8", (self.boxes.pieces(t.piece) + t.group) * ENTRY)
         steps = [s * self.bytes for s in self.places.steps], [a.y * self.numbers.bytes for a in p.axes]
         count = emit_pieces(f, pieces, t.piece, extents, *steps, t.group)
-        panels = f.gep("i8", panels, f.mul(group, i64(self.tiles * p.depth * t.features * self.bytes)))
-        self._tiles(f, share, found, table, panels, y, pieces, count)
+        with f.loop(*self._groups(f, block), trips=True) as loop:
+            found = self._source(f, x, f.mul(loop.index, i64(p.groups.x)), starts, extents)
+            target = self.numbers.at(f, y, f.add(y_at, f.mul(loop.index, i64(p.groups.y))))
+            at = f.mul(loop.index, i64(self.tiles * p.depth * t.features * self.bytes))
+            self._tiles(f, share, found, table, f.gep("i8", panels, at), target, pieces, count)
+
+    def _groups(self, f: Function, block: Value) -> tuple[Value, Value]:
+        start = f.mul(block, i64(self.groups))
+        return start, f.intrinsic("llvm.smin", f.add(start, i64(self.groups)), i64(self.part.groups.count))
+
+    def _source(self, f: Function, x: Value, at: Value, starts: list[Value], extents: list[Value]) -> Value:
+        return source(f, self.numbers, self.part, None if self.direct else self.copy, x, at, starts, extents)
 
     def _tiles(
         self, f: Function, share: Value, source: Value, table: Value, panels: Value, y: Value, pieces: Value,

@@ -30,10 +30,10 @@ def times_i(f: Function, x: Number) -> Number:
 def emit_copy(
     f: Function, source: Buffer, target: Buffer, axes: Sequence[Step], change: Change = lambda f, x: x
 ) -> None:
-    """target[...] = change(source[...]), converted where types differ; the target's last axis is contiguous."""
+    """target[...] = change(source[...]), converted where types differ; by vectors if the target is contiguous."""
     *outer, last = _merged(axes) or [Step(1, 0, 1)]
     read, write = Kind(source.dtype), Kind(target.dtype)
-    lanes = min(write.lanes, read.lanes, 1 << (last.size.bit_length() - 1))
+    lanes = min(write.lanes, read.lanes, 1 << (last.size.bit_length() - 1)) if last.target == 1 else 1
     whole = last.size - last.size % lanes
 
     with ExitStack() as stack:
@@ -46,7 +46,7 @@ def emit_copy(
             number = read.load(
                 f, source.pointer, f.add(x, f.mul(i, i64(last.source))), last.source, count, None
             )
-            write.store(f, change(f, number), target.pointer, f.add(y, i), None)
+            write.store(f, change(f, number), target.pointer, f.add(y, f.mul(i, i64(last.target))), None)
 
         with f.loop(i64(0), i64(whole), lanes, trips=True) as loop:
             move(loop.index, lanes)

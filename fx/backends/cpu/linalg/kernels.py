@@ -247,7 +247,9 @@ def _eliminate_column(
 ) -> None:
     p = _largest(f, scalar, at, j, rows)
     f.store(f.cast("trunc", p, "i32"), f.gep("i32", pivots, j))
-    with f.when(f.icmp("ne", p, j)):
+    with f.when(
+        f.icmp("ne", p, j)
+    ):  # the branch is worth it: foretold rightly, the next steps need not wait for p
         _over_blocks(f, scalar, i64(0), width, lambda columns, c: _swap(columns, at(j, c), at(p, c)))
     pivot = f.load(scalar, at(j, j))
     with f.when(f.fcmp("one", pivot, const(scalar, 0.0))):  # NaN stays where it is, as with OpenBLAS
@@ -257,32 +259,23 @@ def _eliminate_column(
 def _largest(f: Function, scalar: str, at: At, j: Value, rows: Value) -> Value:
     """The row from j on with the largest element in column j, the first of equal ones; j if it has NaN there.
 
-    ROWS searches side by side, since each waits for its last comparison.
+    ROWS searches side by side, since each waits for its last comparison; the last row may be looked at again.
     """
     sizes = [f.fabs(f.load(scalar, at(j, j))), *[const(scalar, -1.0)] * (ROWS - 1)]
-    places = [j] * ROWS
-    whole = f.add(j, f.and_(f.sub(rows, j), i64(-ROWS)))
-    with f.loop(j, whole, ROWS, carry=[*sizes, *places]) as loop:
-        here = [f.add(loop.index, i64(r)) for r in range(ROWS)]
-        found = [_larger(f, scalar, at, j, here[r], loop.carry[r], loop.carry[ROWS + r]) for r in range(ROWS)]
-        loop.next(*[size for size, _ in found], *[place for _, place in found])
+    last = f.sub(rows, i64(1))
+    with f.loop(j, rows, ROWS, carry=[*sizes, *[j] * ROWS], trips=True) as loop:
+        here = [loop.index, *[smaller(f, f.add(loop.index, i64(r)), last) for r in range(1, ROWS)]]
+        mine = [f.fabs(f.load(scalar, at(i, j))) for i in here]
+        more = [f.fcmp("ogt", x, size) for x, size in zip(mine, loop.carry, strict=False)]
+        sizes = [f.select(m, x, size) for m, x, size in zip(more, mine, loop.carry, strict=False)]
+        places = [f.select(m, i, place) for m, i, place in zip(more, here, loop.carry[ROWS:], strict=True)]
+        loop.next(*sizes, *places)
     size, place = loop.results[0], loop.results[ROWS]
-    for r in range(1, ROWS):
-        other, there = loop.results[r], loop.results[ROWS + r]
+    for other, there in zip(loop.results[1:ROWS], loop.results[ROWS + 1 :], strict=True):
         equal = f.and_(f.fcmp("oeq", other, size), f.icmp("slt", there, place))
         better = f.or_(f.fcmp("ogt", other, size), equal)
         size, place = f.select(better, other, size), f.select(better, there, place)
-    with f.loop(whole, rows, carry=[size, place]) as loop:
-        loop.next(*_larger(f, scalar, at, j, loop.index, *loop.carry))
-    return loop.results[1]
-
-
-def _larger(
-    f: Function, scalar: str, at: At, j: Value, i: Value, size: Value, place: Value
-) -> tuple[Value, Value]:
-    mine = f.fabs(f.load(scalar, at(i, j)))
-    more = f.fcmp("ogt", mine, size)
-    return f.select(more, mine, size), f.select(more, i, place)
+    return place
 
 
 def _swap(columns: Columns, here: Value, there: Value) -> None:

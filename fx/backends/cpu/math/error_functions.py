@@ -19,7 +19,7 @@ from .expression import (
 )
 from .logarithms import log_of_parts, split_normal
 
-ERF_SPLIT = 0.92
+ERF_SPLIT = {32: 0.68, 64: 0.8}
 
 
 def erf(x: X) -> X:
@@ -33,7 +33,7 @@ def erf(x: X) -> X:
     shifted = offset - exponent
     r = (offset - shifted) - exponent
     far = fma(-exp2_near_zero(r), power_of_two(shifted), 1.0)
-    return select(size < ERF_SPLIT, _erf_near_zero(x), copysign(far, x))
+    return select(size < ERF_SPLIT[x.bits], _erf_near_zero(x), copysign(far, x))
 
 
 def _erf_near_zero(x: X) -> X:
@@ -56,7 +56,7 @@ def erfc(x: X) -> X:
     e = exp_near_zero(r - fma(a, a, -square))
     y = scaled(ratio * e, shifted)
     y = select(x < 0.0, 2.0 - y, y)
-    return select(abs(x) < 0.75, 1.0 - _erf_near_zero(x), y)
+    return select(abs(x) < ERF_SPLIT[x.bits], 1.0 - _erf_near_zero(x), y)
 
 
 @outlined

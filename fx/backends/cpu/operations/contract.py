@@ -137,7 +137,7 @@ def _complex(f: Function, left: Buffer, right: Buffer, out: Buffer, spec: str) -
     axes = axes_of(spec, left, right, out)
     a, b, c = parse(spec)
     m, n, last = extent(axes.rows), extent(axes.cols), (axes.out or [NONE])[-1]
-    if last in axes.batch or (min(m, n) < 4 and last.size >= 4 and {last.a, last.b} <= {0, 1}):
+    if last in (NONE, *axes.batch) or (min(m, n) < 4 and last.size >= 4 and {last.a, last.b} <= {0, 1}):
         emit_loops(f, left, right, out, axes)
         return
     if m < n < 4 or (min(m, n) >= 4 and last in axes.rows) or m < 4 <= n:

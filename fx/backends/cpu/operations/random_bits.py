@@ -3,7 +3,7 @@
 Element i under a key is the cipher of the number i, so that every vector of counters is independent of all others.
 Few numbers under each of many keys are drawn with a key for each lane.
 
-`threefry` and `random_math.FORMULAS` have the same as expressions, for loop nests.
+`threefry` has the same as expressions, for loop nests.
 """
 
 from __future__ import annotations
