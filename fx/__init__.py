@@ -16,6 +16,7 @@ from ._callbacks import (
     pure_callback as pure_callback,
     stop_gradient as stop_gradient,
 )
+from ._profile import profile as profile
 from ._transfer import (
     block_until_ready as block_until_ready,
     device_get as device_get,

@@ -185,7 +185,7 @@ class _Fusion:
         """Let a nest write a rearranged value as it is wanted, unless what it came from is stored anyway."""
         step = self.step_of(v)
         origin = self.origin(v)
-        if step is None or origin in self.views or not step.nest.made(v):
+        if step is None or origin in self.views or not step.nest.made(v) or origin in step.nest.reductions:
             return False
         if any(a is None and d != 1 for a, d in zip(step.nest.dims[v], v.aval.shape, strict=True)):
             return False

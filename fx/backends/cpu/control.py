@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...compiler.fuse import Schedule, fuse
 from ...compiler.kinds import is_static
-from ...compiler.memory_plan import aligned
+from ...compiler.memory_plan import Arena, Interval
 from ...core.program import Equation, Program, Var
 from ...primitives.cond import cond_p
 from ...primitives.loop import loop_p
@@ -63,7 +63,10 @@ class Branch:
 
     def __init__(self, emission: Emission, eqn: Equation):
         self.inner = [emission.inner(p) for p in eqn.params["branches"]]
-        self.scratch = max(p.arena for p in self.inner)
+        own = [Interval(n, p.arena, n, n) for n, p in enumerate(self.inner) if p.arena]
+        self.arena: Arena = emission.arrange(own)
+        self.scratch = self.arena.nbytes
+        self.inside = dict(enumerate(self.inner))
 
     def emit(self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value) -> None:
         index = _load_index(f, inputs[0])
@@ -72,16 +75,20 @@ class Branch:
         after = f.new_label("after")
         for n, p in enumerate(self.inner):
             if n == last:
-                f.call(p.name, "void", [table, scratch])
+                self._call(f, n, table, scratch)
                 f.branch(after)
                 break
             yes, no = f.new_label("branch"), f.new_label("other")
             f.branch_if(f.icmp("sle", index, i64(n)), yes, no)
             f.block(yes)
-            f.call(p.name, "void", [table, scratch])
+            self._call(f, n, table, scratch)
             f.branch(after)
             f.block(no)
         f.block(after)
+
+    def _call(self, f: Function, n: int, table: Value, scratch: Value) -> None:
+        arena = f.gep("i8", scratch, i64(self.arena.offsets.get(n, 0)))
+        f.call(self.inner[n].name, "void", [table, arena])
 
 
 class Repeat:
@@ -95,16 +102,16 @@ class Repeat:
         first = len(at.consts)
         self.changing = [n for n in range(len(at.carry)) if body.outputs[n] is not body.inputs[first + n]]
         """Carried values that the body changes."""
-        self.places: list[int] = []
-        offset = aligned(self.body.arena) + (aligned(self.cond.arena) + 64 if self.cond else 0)
-        for n in range(len(at.carry)):
-            self.places.append(offset)
-            offset += aligned(body.out_avals[n].nbytes)
-        self.scratch = offset
+        sizes = {"body": self.body.arena, **{n: body.out_avals[n].nbytes for n in self.changing}}
+        if self.cond is not None:
+            sizes |= {"cond": self.cond.arena, "flag": 1}
+        self.arena: Arena = emission.arrange([Interval(key, size, 0, 0) for key, size in sizes.items()])
+        self.scratch = self.arena.nbytes
+        self.inside = {"body": self.body} | ({"cond": self.cond} if self.cond is not None else {})
 
     def emit(self, f: Function, inputs: Sequence[Buffer], outputs: Sequence[Buffer], scratch: Value) -> None:
         at = Layout(inputs, **self.at.params())
-        self.f, self.arena = f, scratch
+        self.f, self.scratch_at = f, scratch
         results = list(outputs)
         count_out = results.pop(0) if self.cond is not None else None
         carry, ys = results[: len(at.carry)], results[len(at.carry) :]
@@ -119,6 +126,10 @@ class Repeat:
         n = i64(at.length) if at.length is not None else _load_index(f, at.head[0])
         self._counted(at, carry, ys, n)
 
+    def _place(self, key: Any) -> Value:
+        """The address of a part of the scratch memory."""
+        return self.f.gep("i8", self.scratch_at, i64(self.arena.offsets.get(key, 0)))
+
     def _fill(self, at: int, pointers: Sequence[Value]) -> None:
         for i, p in enumerate(pointers, at):
             self.f.store(p, self.f.gep("ptr", self.table, i64(i)), 8)
@@ -127,8 +138,9 @@ class Repeat:
         f, first = self.f, len(at.consts)
         start = [b.pointer for b in at.carry]
         results = [b.pointer for b in carry]
-        others = [f.gep("i8", self.arena, i64(o)) for o in self.places]
         changing = self.changing
+        others = {k: self._place(k) for k in changing}
+        body_arena = self._place("body")
         with f.loop(i64(0), n, carry=[start[k] for k in changing]) as loop:
             left = f.sub(f.sub(n, i64(1)), loop.index)
             even = f.icmp("eq", f.and_(left, i64(1)), i64(0))
@@ -142,7 +154,7 @@ class Repeat:
             for k, p in zip(changing, target, strict=True):
                 out[k] = p
             self._fill(len(self.body.program.inputs), [*out, *[_slice(f, y, t) for y in ys]])
-            f.call(self.body.name, "void", [self.table, self.arena])
+            f.call(self.body.name, "void", [self.table, body_arena])
             loop.next(*target)
         none = f.icmp("sle", n, i64(0))
         with f.when(none):
@@ -156,10 +168,8 @@ class Repeat:
         f, first = self.f, len(at.consts)
         assert self.cond is not None
         start = [b.pointer for b in at.carry]
-        places = [[f.gep("i8", self.arena, i64(o)) for o in self.places], [b.pointer for b in carry]]
-        after_body = aligned(self.body.arena)
-        cond_arena = f.gep("i8", self.arena, i64(after_body))
-        flag = f.gep("i8", self.arena, i64(after_body + aligned(self.cond.arena)))
+        places = [[self._place(k) for k in range(len(carry))], [b.pointer for b in carry]]
+        body_arena, cond_arena, flag = map(self._place, ("body", "cond", "flag"))
         test_table = f.alloca("ptr", len(self.cond.program.inputs) + 1)
         for i, b in enumerate(at.cond_consts):
             f.store(b.pointer, f.gep("ptr", test_table, i64(i)), 8)
@@ -189,7 +199,7 @@ class Repeat:
         self._fill(first, [*pointers, *[_slice(f, x, trip) for x in at.xs]])
         out = [t if k in self.changing else places[1][k] for k, t in enumerate(target)]
         self._fill(len(self.body.program.inputs), out)
-        f.call(self.body.name, "void", [self.table, self.arena])
+        f.call(self.body.name, "void", [self.table, body_arena])
         following = f.add(trip, i64(1))
         end = f.label
         f.branch(head)

@@ -53,9 +53,9 @@ TIMES = "fx_times"
 """Where code that was emitted for profiling counts the cycles of each step."""
 
 
-def emit(schedule: Schedule, profile: bool = False) -> Emitted:
+def emit(schedule: Schedule, profile: bool = False, writer: type[Emission] | None = None) -> Emitted:
     """Write all code of a schedule; with `profile`, each step counts its cycles in the exported array `fx_times`."""
-    emission = Emission(schedule, Module(schedule.program.name))
+    emission = (writer or Emission)(schedule, Module(schedule.program.name))
     if profile:
         size = 8 * max(len(emission.steps), 1)
         emission.times = emission.module.zeros(TIMES, size, internal=False)
@@ -99,7 +99,7 @@ class Emission:
         if program not in known:
             name = f"inner{len(known)}"
             known[program] = Inner(name, 0, program)
-            known[program] = Emission(schedule_of(program), self.module, f"{name}_").function(name, program)
+            known[program] = type(self)(schedule_of(program), self.module, f"{name}_").function(name, program)
         return known[program]
 
     def function(self, name: str, program: Program) -> Inner:
@@ -179,7 +179,11 @@ class Emission:
             size = self.scratch_of(n, step)
             if size:
                 self.intervals.append(Interval(("scratch", n), size, n, n))
-        self.arena = plan(self.intervals)
+        self.arena = self.arrange(self.intervals)
+
+    def arrange(self, intervals: Sequence[Interval]) -> Arena:
+        """Places for memory that lives from step to step."""
+        return plan(intervals)
 
     def in_place(self, n: int, u: Var, v: Var) -> bool:
         """Whether step n may write v where it reads u: every element is read just before it is written."""

@@ -19,7 +19,7 @@ from ...core.program import Program, Var
 from ...core.structure import Literal
 from .. import pool
 from . import layout, threads
-from .emission import TIMES, Emitted, Segment, emit
+from .emission import TIMES, Emission, Emitted, Segment, emit
 from .engine import engine
 from .labels import Label, arena_label, labels_of, out_of_memory
 from .object_cache import cached_object
@@ -40,6 +40,8 @@ class Timing(NamedTuple):
 class Executable:
     """A Program compiled for the host; call `run(buffers)`."""
 
+    writer: type[Emission] = Emission
+
     def __init__(self, program: Program, profile: bool = False):
         self.profiled = profile
         clock = _Clock()
@@ -48,7 +50,7 @@ class Executable:
         clock.mark("simplify")
         self.schedule = fuse(self.stages[-1].program, HostTarget())
         clock.mark("fuse")
-        self.emitted: Emitted = emit(self.schedule, profile)
+        self.emitted: Emitted = emit(self.schedule, profile, self.writer)
         clock.mark("emit")
         self._link()
         clock.mark("generate code and link")

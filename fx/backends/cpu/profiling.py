@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 from ...compiler.cost import (
@@ -54,29 +55,31 @@ class Profiler:
         """Runs until `wanted(runs, seconds)` is false, after one that does not count: the last results, all times."""
         run, times = self.executable.run, []
         results = run(buffers)
-        self.executable.reset()
+        counts = []
         first, start = self.counter(), time.perf_counter()
         while not times or wanted(len(times), sum(times)):
-            results = None  # its memory serves again, as in a training loop
+            results = []  # their memory serves again, as in a training loop
+            self.executable.reset()
             before = time.perf_counter()
             results = run(buffers)
             times.append(time.perf_counter() - before)
-        self.cycle = (time.perf_counter() - start) / max(self.counter() - first, 1)
-        self.runs = len(times)
+            counts.append(self.executable.counts())
+        cycle = (time.perf_counter() - start) / max(self.counter() - first, 1)
+        python = self.executable.python
+        self.seconds = [[c if n in python else c * cycle for n, c in enumerate(row)] for row in counts]
         return results, times
 
     def steps(self) -> list[Timed]:
-        """Seconds of each step, the mean of all runs."""
+        """Seconds of each step, the median of all runs."""
         schedule, reader = self.executable.schedule, StepReader(self.executable.schedule)
-        seconds = self.executable.seconds(self.cycle)
         return [
-            Timed(reader.title(s), t / self.runs, shares(s, reader, self.limits))
-            for s, t in zip(schedule.steps, seconds, strict=True)
+            Timed(reader.title(s), median(seconds), shares(s, reader, self.limits))
+            for s, seconds in zip(schedule.steps, zip(*self.seconds, strict=True), strict=True)
         ]
 
 
 class _Counted(Executable):
-    """Counts the cycles of native steps, and the seconds of those that Python runs."""
+    """Counts the cycles of native steps, and the seconds of those that Python runs, in the last run."""
 
     def __init__(self, program: Program):
         self.python: dict[int, float] = {}
@@ -91,20 +94,20 @@ class _Counted(Executable):
             try:
                 return kernel(*operands)
             finally:
-                self.python[number] = self.python.get(number, 0.0) + time.perf_counter() - start
+                self.python[number] = time.perf_counter() - start
 
         return timed, *rest
 
     def reset(self) -> None:
-        self.python.clear()
+        """Count from zero."""
         if self.linked is not None:
             self.cycles()[:] = 0
 
-    def seconds(self, cycle: float) -> list[float]:
-        """By step, of all runs since the reset."""
+    def counts(self) -> list[float]:
+        """By step: cycles of native code, seconds of Python's."""
         count = len(self.schedule.steps)
-        cycles = self.cycles() if self.linked is not None else [0] * count
-        return [self.python.get(n, 0.0) + float(c) * cycle for n, c in zip(range(count), cycles, strict=True)]
+        cycles = self.cycles().tolist() if self.linked is not None else [0] * count
+        return [self.python.get(n, c) for n, c in enumerate(cycles)]
 
 
 def shares(step: Step, reader: StepReader, limits: Limits) -> list[Share]:

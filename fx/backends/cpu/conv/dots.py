@@ -7,11 +7,16 @@ form for few features, as in depthwise convolution; with many, `gradients` is qu
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from ..engine import host
-from ..llvm import Function, Module, Value, const, i64, vector
+from ..llvm import NULL, Function, Module, Value, const, i64, vector
+from ..operations.library import Library, Signature, call as call_library
 from ..operations.operation import Buffer
 from ..operations.tasks import parallel
 from .boxes import ENTRY, Boxes, grown
@@ -61,6 +66,8 @@ class Dots:
         self.y_copy = self._y_copy(self.boxes.extents)
         self.size = part.groups.count * part.features.count * part.depth
         self.chunks = self._chunks()
+        self.groups = -(-part.groups.count // max(1, TASKS // (self.blocks * self.chunks)))
+        """Groups to a task."""
         self.tile = self._tile()
         self.table_bytes = -(-self.block * part.taps * 8 // 64) * 64
 
@@ -113,6 +120,12 @@ class Dots:
         return useful * products / (max(products, loads) + 0.25 * min(products, loads))
 
     @property
+    def stack(self) -> int:
+        """Bytes of the copies."""
+        own = 0 if self.direct else self.copy.elements(self.block)
+        return (own + (0 if self.plain else self.y_copy.elements(self.part.features.count))) * self.bytes
+
+    @property
     def scratch(self) -> int:
         """Bytes for the offsets of the entries and the partial results, whatever the strides."""
         return self.table_bytes + self._most_chunks() * self.size * self.bytes
@@ -120,7 +133,7 @@ class Dots:
     def emit(self, f: Function, x: Value, y: Value, result: Value, scratch: Value) -> None:
         table, partial = scratch, f.gep("i8", scratch, i64(self.table_bytes))
         emit_offsets(f, table, self.block, self.places, self.bytes)
-        count = self.part.groups.count * self.blocks * self.chunks
+        count = -(-self.part.groups.count // self.groups) * self.blocks * self.chunks
         parallel(f, "conv_dots", [x, y, table, partial], count, self._task)
         p, o = self.part, self.part.features
         axes = [Moved(p.groups.count, o.count * p.depth, p.groups.w), Moved(o.count, p.depth, o.w)]
@@ -134,78 +147,90 @@ class Dots:
         x, y, table, partial = values
         p = self.part
         chunk, index = f.urem(index, i64(self.chunks)), f.udiv(index, i64(self.chunks))
-        block, group = f.urem(index, i64(self.blocks)), f.udiv(index, i64(self.blocks))
+        block, some = f.urem(index, i64(self.blocks)), f.udiv(index, i64(self.blocks))
         first = f.mul(block, i64(self.block))
         channels = f.intrinsic("llvm.smin", f.sub(i64(p.channels.count), first), i64(self.block))
-        x_at = f.add(f.mul(group, i64(p.groups.x)), f.mul(first, i64(p.channels.x)))
-        y_at = f.add(i64(p.y), f.mul(group, i64(p.groups.y)))
-        at = f.add(f.mul(chunk, i64(self.size)), f.mul(group, i64(p.features.count * p.depth)))
-        at = f.add(at, f.mul(first, i64(p.taps)))
+        at = f.add(f.mul(chunk, i64(self.size)), f.mul(first, i64(p.taps)))
+        x, y = self.numbers.at(f, x, f.mul(first, i64(p.channels.x))), self.numbers.at(f, y, i64(p.y))
+        groups = _span(f, some, self.groups, p.groups.count)
         partial = f.gep(self.numbers.scalar, partial, at)
-        per = -(-self.boxes.count // self.chunks)
-        start = f.mul(chunk, i64(per))
-        stop = f.intrinsic("llvm.smin", f.add(start, i64(per)), i64(self.boxes.count))
-        self._memory(f)
+        job = Job(x, y, table, partial, channels, self._memory(f), groups)
+        start, stop = _span(f, chunk, -(-self.boxes.count // self.chunks), self.boxes.count)
         with f.loop(start, stop) as loop:
-            is_first = f.icmp("eq", loop.index, start)
-            self._box(f, loop.index, x, x_at, y, y_at, table, channels, partial, is_first)
+            self._box(f, loop.index, job, f.icmp("eq", loop.index, start))
 
-    def _memory(self, f: Function) -> None:
-        box = self.boxes
-        self.pieces = f.alloca("i8", (box.pieces(self.tile.piece) + self.tile.pieces) * ENTRY)
-        self.copied = None
+    def _memory(self, f: Function) -> dict[str, Value]:
+        """Of the task: the table of pieces and the copies."""
+        pieces = self.boxes.pieces(self.tile.piece) + self.tile.pieces
+        found = {"pieces": f.alloca("i8", pieces * ENTRY), "x": NULL, "y": NULL}
         if not self.direct:
-            self.copied = f.alloca("i8", self.copy.elements(self.block) * self.bytes)
+            found["x"] = f.alloca("i8", self.copy.elements(self.block) * self.bytes)
         if not self.plain:
-            self.y_copied = f.alloca("i8", self.y_copy.elements(self.part.features.count) * self.bytes)
+            found["y"] = f.alloca("i8", self.y_copy.elements(self.part.features.count) * self.bytes)
+        return found
 
-    def _box(
-        self, f: Function, number: Value, x: Value, x_at: Value, y: Value, y_at: Value, table: Value,
-        channels: Value, partial: Value, is_first: Value,
-    ) -> None:  # fmt: skip
-        p, t = self.part, self.tile
+    def _box(self, f: Function, number: Value, job: Job, is_first: Value) -> None:
+        """A box for some groups: its pieces are the same for all of them."""
+        p, t, scalar = self.part, self.tile, self.numbers.scalar
         starts, extents = self.boxes.at(f, number)
-        copy = None if self.direct else self.copy
-        found = source(f, self.numbers, p, copy, x, x_at, starts, extents, channels, self.copied)
-        y, y_steps, y_step = self._other(f, y, y_at, starts, extents)
-        steps = [s * self.bytes for s in self.places.steps]
-        count = emit_pieces(f, self.pieces, t.piece, extents, steps, y_steps, t.pieces)
-        self._tiles(f, found, y, y_step, table, count, channels, partial, is_first)
+        size, places = self.numbers.bytes, self.y_copy.places
+        y_steps = [a.y * size for a in p.axes] if self.plain else [s * self.bytes for s in places.steps]
+        x_steps = [s * self.bytes for s in self.places.steps]
+        count = emit_pieces(f, job.memory["pieces"], t.piece, extents, x_steps, y_steps, t.pieces)
+        keep = f.cast("zext", f.not_(is_first), "i64")
+        with f.loop(*job.groups) as loop:
+            x_at, y_at = (f.mul(loop.index, i64(step)) for step in (p.groups.x, p.groups.y))
+            copy = None if self.direct else self.copy
+            x = source(f, self.numbers, p, copy, job.x, x_at, starts, extents, job.channels, job.memory["x"])
+            y = self._other(f, job, y_at, starts, extents)
+            partial = f.gep(scalar, job.partial, f.mul(loop.index, i64(p.features.count * p.depth)))
+            self._tiles(f, x, y, count, job._replace(partial=partial), keep)
 
-    def _other(
-        self, f: Function, y: Value, y_at: Value, starts: list[Value], extents: list[Value]
-    ) -> tuple[Value, list[int], int]:
-        """Where the kernel reads the other operand: steps in bytes along the axes, and between features."""
-        p, size = self.part, self.numbers.bytes
+    def _other(self, f: Function, job: Job, at: Value, starts: list[Value], extents: list[Value]) -> Value:
+        """Where the kernel reads the other operand."""
+        p = self.part
         if self.plain:
             for a, start in zip(p.axes, starts, strict=True):
-                y_at = f.add(y_at, f.mul(start, i64(a.y)))
-            return f.gep("i8", y, f.mul(y_at, i64(size))), [a.y * size for a in p.axes], p.features.y * size
-        y = f.gep("i8", y, f.mul(y_at, i64(size)))
-        self.y_copy.emit(f, self.numbers, y, self.y_copied, p.features.count, p.features.y, starts, extents)
-        places = self.y_copy.places
-        return self.y_copied, [s * self.bytes for s in places.steps], places.channel * self.bytes
+                at = f.add(at, f.mul(start, i64(a.y)))
+            return self.numbers.at(f, job.y, at)
+        y, copy = self.numbers.at(f, job.y, at), job.memory["y"]
+        self.y_copy.emit(f, self.numbers, y, copy, p.features.count, p.features.y, starts, extents)
+        return copy
 
-    def _tiles(
-        self, f: Function, source: Value, y: Value, y_step: int, table: Value, count: Value, channels: Value,
-        partial: Value, is_first: Value,
-    ) -> None:  # fmt: skip
+    def _tiles(self, f: Function, x: Value, y: Value, count: Value, job: Job, keep: Value) -> None:
         p, t = self.part, self.tile
-        kernel = dots_kernel(f.module, self.numbers, t, self.plain)
-        entries = f.mul(channels, i64(p.taps))
-        old = f.cast("zext", f.xor(is_first, Value("true", "i1")), "i64")
+        entries = f.mul(job.channels, i64(p.taps))
+        plain_step, copy_step = p.features.y * self.numbers.bytes, self.y_copy.places.channel * self.bytes
+        y_step = i64(plain_step if self.plain else copy_step)
         with f.loop(i64(0), i64(p.features.count), t.features, trips=True) as features:
             o = features.index
             rows = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), o), i64(t.features))
-            y_row = f.gep("i8", y, f.mul(o, i64(y_step)))
-            result = f.gep(self.numbers.scalar, partial, f.mul(o, i64(p.depth)))
+            y_row = f.gep("i8", y, f.mul(o, y_step))
+            result = f.gep(self.numbers.scalar, job.partial, f.mul(o, i64(p.depth)))
             with f.loop(i64(0), entries, t.entries) as loop:
                 e = loop.index
                 columns = f.intrinsic("llvm.smin", f.sub(entries, e), i64(t.entries))
-                offsets = f.gep("i64", table, e)
-                place = f.gep(self.numbers.scalar, result, e)
-                args = [source, offsets, columns, y_row, i64(y_step), rows, self.pieces, count]
-                f.call(kernel, "void", [*args, place, i64(p.depth), old])
+                offsets, place = f.gep("i64", job.table, e), f.gep(self.numbers.scalar, result, e)
+                args = [x, offsets, columns, y_row, y_step, rows, job.memory["pieces"], count]
+                call_dots(f, self.numbers, t, self.plain, [*args, place, i64(p.depth), keep])
+
+
+class Job(NamedTuple):
+    """What a task works on: operands, the table of entries, its partial results, and how much of the channels."""
+
+    x: Value
+    y: Value
+    table: Value
+    partial: Value
+    channels: Value
+    memory: dict[str, Value]
+    groups: tuple[Value, Value]
+
+
+def _span(f: Function, number: Value, step: int, end: int) -> tuple[Value, Value]:
+    """The number-th piece of [0, end) in pieces of `step`."""
+    start = f.mul(number, i64(step))
+    return start, f.intrinsic("llvm.smin", f.add(start, i64(step)), i64(end))
 
 
 def entry_axes(part: Part, step: int) -> list[Moved]:
@@ -230,19 +255,27 @@ def _sizes() -> list[tuple[int, int]]:
 
 # The kernel
 
-_PARAMS = ["ptr", "ptr", "i64", "ptr", "i64", "i64", "ptr", "i64", "ptr", "i64", "i64"]
+_PARAMS = ("ptr", "ptr", "i64", "ptr", "i64", "i64", "ptr", "i64", "ptr", "i64", "i64")
 
 
-def dots_kernel(m: Module, numbers: Numbers, t: Tile, plain: bool) -> str:
+def call_dots(f: Function, numbers: Numbers, t: Tile, plain: bool, args: Sequence[Value]) -> None:
     """kernel(x, offsets, entries, y, step, features, pieces, count, result, result step, old).
 
     The tile's sums over all pieces are added to the results, or set them where `old` is 0.
     """
+    name = _name(numbers, t, plain)
+    if plain and numbers.memory == numbers.scalar:
+        call_library(f, name, args)
+        return
+    if name not in f.module.functions:
+        _Kernel(f.module.function(name, "void", _PARAMS, attrs="nounwind"), numbers, t, plain).emit()
+    f.call(name, "void", args)
+
+
+def _name(numbers: Numbers, t: Tile, plain: bool) -> str:
     y = numbers.memory if plain else numbers.scalar
-    name = f"conv_dots_{numbers.scalar}_{y}_{t.features}x{t.entries}_{t.pieces}{'m' if t.masked else ''}"
-    if name not in m.functions:
-        _Kernel(m.function(name, "void", _PARAMS, attrs="nounwind"), numbers, t, plain).emit()
-    return name
+    masked = "_masked" if t.masked else ""
+    return f"fx_conv_dots_{numbers.scalar}_{y}_{t.features}x{t.entries}_{t.pieces}{masked}"
 
 
 class _Kernel:
@@ -336,3 +369,26 @@ def sums_of_lanes(f: Function, vectors: Sequence[Value]) -> Value:
         level = [f.fadd(f.shuffle(a, b, low), f.shuffle(a, b, [i + half for i in low])) for a, b in pairs]
         width = half
     return level[0]
+
+
+def _write(m: Module, numbers: Numbers, t: Tile) -> None:
+    name = _name(numbers, t, True)
+    _Kernel(_LIBRARIES[name].define(m, name), numbers, t, True).emit()
+
+
+def _libraries(numbers: Numbers) -> dict[str, Library]:
+    found = {}
+    for pieces, masked in itertools.product((1, 2, 4), (False, True)):
+        for features, entries in _sizes():
+            t = Tile(features, entries, pieces, numbers.lanes, masked)
+            name = _name(numbers, t, True)
+            write = functools.partial(_write, numbers=numbers, t=t)
+            found[name] = Library({name: Signature("void", _PARAMS)}, write)
+    return found
+
+
+_LIBRARIES = {
+    name: library
+    for dtype in (np.float32, np.float64)
+    for name, library in _libraries(Numbers(np.dtype(dtype))).items()
+}

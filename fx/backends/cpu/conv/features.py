@@ -70,6 +70,11 @@ class Features:
         return speed(self.tile, self.positions, self.part.features.count) * depth / (depth + 24) * 0.93
 
     @property
+    def stack(self) -> int:
+        """Bytes of the copies."""
+        return 0 if self.direct else self.copy.elements(self.part.channels.count) * self.bytes
+
+    @property
     def scratch(self) -> int:
         """Bytes for the offsets of the taps and the packed weights, whatever the strides."""
         p, lanes = self.part, self.tile.lanes

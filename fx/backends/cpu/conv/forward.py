@@ -100,6 +100,11 @@ class Forward:
         return self._speed(self.tile, vectors) * width / (-(-width // piece) * piece)
 
     @property
+    def stack(self) -> int:
+        """Bytes of the copies."""
+        return 0 if self.direct else self.copy.elements(self.part.channels.count) * self.bytes
+
+    @property
     def scratch(self) -> int:
         """Bytes for the offsets of the taps and the packed weights, whatever the strides."""
         p = self.part

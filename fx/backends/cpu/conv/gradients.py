@@ -75,6 +75,12 @@ class Gradient:
         return min(-(-TASKS // share), room, work)
 
     @property
+    def stack(self) -> int:
+        """Bytes of the copies."""
+        own = 0 if self.direct else self.copy.elements(self.part.channels.count)
+        return (own + (0 if self.plain else self.y_copy.elements(self.tile.columns))) * self.bytes
+
+    @property
     def scratch(self) -> int:
         """Bytes for the offsets of the entries and the partial results, whatever the strides."""
         return self.table_bytes + self._most_chunks() * self.size * self.bytes

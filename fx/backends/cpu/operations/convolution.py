@@ -43,25 +43,24 @@ class Convolution(Operation):
         if sum(part.results for part in found) < y.size:
             clear(f, y)
         for part in found:
-            if _tiled(part, y):
-                planned(part, x, y).emit(f, x.pointer, w.pointer, y.pointer, scratch)
+            plan = planned(part, x, y)
+            if plan:
+                plan.emit(f, x.pointer, w.pointer, y.pointer, scratch)
             else:
                 emit_loops(f, x, w, y, part)
 
     def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
         out = conv.shape(*avals, **params)
         x, w, y = (Buffer(NULL, a.shape, row_major(a.shape), a.dtype) for a in (*avals, out))
-        tiled = [part for part in _parts(x, w, y, params) if _tiled(part, y)]
-        return max([0, *[plan.scratch for part in tiled for plan in plans_for(part, x, y)]])
+        found = _parts(x, w, y, params)
+        return max([0, *[plan.scratch for part in found for plan in plans_for(part, x, y)]])
 
 
 def _parts(x: Buffer, w: Buffer, y: Buffer, params: dict[str, Any]) -> list[Part]:
     return [] if 0 in (x.size, w.size, y.size) else parts(x, w, y, params)
 
 
-def _tiled(part: Part, y: Buffer) -> bool:
-    return y.dtype.kind in "fV" and len(part.axes) <= AXES
-
+_STACK = 2 << 20
 
 Plan = Forward | Features | Gradient | Dots
 
@@ -69,8 +68,11 @@ Plan = Forward | Features | Gradient | Dots
 def plans_for(part: Part, x: Buffer, y: Buffer) -> list[Plan]:
     """The forms that may be best; their number and working memory do not depend on strides of x and w.
 
-    Sums over the taps where these are as many as the results of an image, or more.
+    Sums over the taps where these are as many as the results of an image, or more. None for integers, complex
+    numbers and more than three axes.
     """
+    if y.dtype.kind not in "fV" or len(part.axes) > AXES:
+        return []
     numbers = Numbers(y.dtype)
     if part.taps >= math.prod(a.count for a in part.axes[1:]):
         back = merged(turned(part))
@@ -80,9 +82,10 @@ def plans_for(part: Part, x: Buffer, y: Buffer) -> list[Plan]:
     return [Forward(whole, x, y), *([Features(whole, x, y)] if possible(whole, numbers) else [])]
 
 
-def planned(part: Part, x: Buffer, y: Buffer) -> Plan:
-    first, *others = plans_for(part, x, y)
-    return max([first, *others], key=lambda plan: plan.speed) if others else first
+def planned(part: Part, x: Buffer, y: Buffer) -> Plan | None:
+    """The best form, unless its copies are too large for the stack of a thread."""
+    plans = [plan for plan in plans_for(part, x, y) if plan.stack <= _STACK]
+    return max(plans, key=lambda plan: plan.speed) if len(plans) > 1 else plans[0] if plans else None
 
 
 def known(dtype: np.dtype[Any]) -> bool:
