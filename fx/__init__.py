@@ -23,8 +23,7 @@ from ._transfer import (
     device_put as device_put,
 )
 from ._version import __version__ as __version__
-from .core import executor as _executor
-from .core import given as _given
+from .core import executor as _executor, given as _given
 from .core.array import Array as Array
 from .core.config import config as config
 from .core.devices import (
@@ -50,6 +49,7 @@ from .core.errors import (
 )
 from .core.program import Program as Program
 from .core.scope import named_scope as named_scope
+from .core.transforms import lowered as _lowered
 from .core.transforms.checkpoint import checkpoint as checkpoint
 from .core.transforms.custom_jvp import custom_jvp as custom_jvp
 from .core.transforms.custom_vjp import custom_vjp as custom_vjp
@@ -70,7 +70,6 @@ from .core.transforms.gradient import (
     value_and_grad as value_and_grad,
     vjp as vjp,
 )
-from .core.transforms import lowered as _lowered
 from .core.transforms.jit import (
     clear_caches as clear_caches,
     eval_shape as eval_shape,

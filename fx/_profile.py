@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,12 @@ from .core.array import as_buffer
 from .core.avals import format_bytes
 from .core.devices import backend_of, common_backend
 from .core.errors import ArgumentError, brief, lines
+from .core.errstate import quiet
 from .core.interpret import wrap
 from .core.program import Equation, Program
 from .core.source import Source
+from .core.trace import no_trace
+from .core.transforms.arguments import is_index
 from .core.transforms.gradient import ShapeDtype
 from .core.transforms.jit import Jitted, jit
 
@@ -44,7 +48,7 @@ def profile(fun: Callable[..., Any], *, repeat: int | None = None) -> Callable[.
     """
     if not callable(fun):
         raise ArgumentError(f"profile takes a function; got {brief(fun)}.")
-    if repeat is not None and (isinstance(repeat, bool) or not isinstance(repeat, int) or repeat < 1):
+    if repeat is not None and (isinstance(repeat, bool) or not is_index(repeat) or repeat < 1):
         raise ArgumentError(
             lines(
                 f"profile(repeat={brief(repeat)}): the number of runs is a positive integer.",
@@ -100,25 +104,18 @@ class Profile:
     """By line, the most expensive first."""
     steps: tuple[StepTime, ...]
     """In the order of execution."""
+    overhead: float
+    """Seconds of a run outside of all steps: the call itself, and memory for the results."""
     interpreted: str | None
     """Why it was not compiled, if it was not; then an equation is a step."""
     exact: bool
     """False where some loop's number of trips is known only at run time: its work counts for one trip."""
 
-    @property
-    def overhead(self) -> float:
-        """Seconds of a run outside of all steps: the call itself, and memory for the results."""
-        return max(self.seconds - self._stepped, 0.0)
-
-    @property
-    def _stepped(self) -> float:
-        return sum(s.seconds for s in self.steps)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON; without the result."""
         plain = {k: v for k, v in self.__dict__.items() if k not in ("result", "rows", "steps")}
         rows, steps = [r._asdict() for r in self.rows], [s._asdict() for s in self.steps]
-        return {**plain, "overhead": self.overhead, "rows": rows, "steps": steps}
+        return {**plain, "rows": rows, "steps": steps}
 
     def head(self) -> str:
         """What was measured, in a line."""
@@ -138,28 +135,38 @@ class Profile:
         return [*found, (_time(self.overhead), self._percent(self.overhead), "", "", "", "the call itself")]
 
     def _percent(self, seconds: float) -> str:
-        whole = self._stepped + self.overhead
+        whole = sum(s.seconds for s in self.steps) + self.overhead
         return f"{100 * seconds / whole:.1f} %" if whole else ""
 
     def __repr__(self) -> str:
         return "\n".join([self.head(), *_columns([HEADS, *self.cells()]), "", *self._step_rows()])
 
     def _step_rows(self) -> list[str]:
-        shown = sorted(self.steps, key=lambda s: -s.seconds)[:SHOWN]
-        cells = [(_time(s.seconds), self._percent(s.seconds), s.title) for s in shown]
-        more = [f"... and {len(self.steps) - SHOWN} more"] if len(self.steps) > SHOWN else []
-        return [*_columns([("time", "%", "step"), *cells]), *more]
+        cells = self._step_cells()
+        more = [f"... and {len(cells) - SHOWN} more"] if len(cells) > SHOWN else []
+        return [*_columns([STEP_HEADS, *cells[:SHOWN]]), *more]
+
+    def _step_cells(self) -> list[tuple[str, ...]]:
+        """Steps that are alike together, the most expensive first."""
+        from .compiler.explain import sizeless, together
+
+        alike: dict[str, list[StepTime]] = {}
+        for s in self.steps:
+            alike.setdefault(sizeless(s.title) if len(self.steps) > SHOWN else s.title, []).append(s)
+        found = [(sum(s.seconds for s in x), together([s.title for s in x])) for x in alike.values()]
+        return [(_time(t), self._percent(t), title) for t, title in sorted(found, key=lambda row: -row[0])]
 
     def _repr_html_(self) -> str:
         from .compiler.memory_report import table
 
-        steps = [(_time(s.seconds), self._percent(s.seconds), s.title) for s in self.steps]
-        return f"<div><h4>{self.head()}</h4>{table(HEADS, self.cells())}{table(('time', '%', 'step'), steps)}</div>"
+        steps = table(STEP_HEADS, self._step_cells())
+        return f"<div><h4>{html.escape(self.head())}</h4>{table(HEADS, self.cells())}{steps}</div>"
 
 
 HEADS = ("time", "%", "work", "moved", "line", "")
+STEP_HEADS = ("time", "%", "step")
 SHOWN = 20
-"""Steps that are printed."""
+"""Kinds of steps that are printed."""
 
 
 def _profile(jitted: Jitted, args: Any, kwargs: Any, repeat: int | None) -> Profile:
@@ -170,7 +177,8 @@ def _profile(jitted: Jitted, args: Any, kwargs: Any, repeat: int | None) -> Prof
     values = leaves + lowered.consts
     wanted = _until(repeat)
     measure = _compiled if lowered.interpreted is None else _interpreted
-    results, times, steps = measure(lowered.program, [as_buffer(v) for v in values], wanted)
+    with no_trace(), quiet():
+        results, times, rest, steps = measure(lowered.program, [as_buffer(v) for v in values], wanted)
     return Profile(
         name=lowered.program.name,
         result=lowered.out_tree.unflatten(wrap(lowered.program, values, results)),
@@ -178,6 +186,7 @@ def _profile(jitted: Jitted, args: Any, kwargs: Any, repeat: int | None) -> Prof
         seconds=median(times),
         rows=_rows(steps),
         steps=tuple(StepTime(s.title, s.seconds) for s in steps),
+        overhead=median(rest),
         interpreted=lowered.interpreted,
         exact=all(share.work.exact for s in steps for share in s.shares),
     )
@@ -194,7 +203,12 @@ def _compiled(program: Program, buffers: list[Any], wanted: Callable[[int, float
 
     profiler = Profiler(program)
     results, times = profiler.run(buffers, wanted)
-    return results, times, profiler.steps()
+    return results, times, _rest(times, profiler.seconds), profiler.steps()
+
+
+def _rest(times: Sequence[float], steps: Sequence[Sequence[float]]) -> list[float]:
+    """Of each run, the seconds outside of its steps."""
+    return [max(t - sum(parts), 0.0) for t, parts in zip(times, steps, strict=True)]
 
 
 def _rows(steps: Iterable[Any]) -> tuple[Row, ...]:
@@ -202,23 +216,29 @@ def _rows(steps: Iterable[Any]) -> tuple[Row, ...]:
     found: dict[tuple[str, int], Row] = {}
     for step in steps:
         for share in step.shares:
-            start = _row(share.eqn.source)
-            key = start.file, start.line
-            r = found.get(key, start)
-            found[key] = r._replace(
-                seconds=r.seconds + step.seconds * share.weight,
-                flops=r.flops + share.work.flops,
-                read=r.read + share.work.read,
-                written=r.written + share.work.written,
-                primitives=tuple(dict.fromkeys((*r.primitives, share.eqn.primitive.name))),
-            )
+            _add(found, _row(share)._replace(seconds=step.seconds * share.weight))
     return tuple(sorted(found.values(), key=lambda r: -r.seconds))
 
 
-def _row(source: Source | None) -> Row:
-    if source is None:
-        return Row("", 0, "", "made by fx", 0.0, 0, 0, 0, ())
-    return Row(source.file, source.line, source.code.co_name, source.text, 0.0, 0, 0, 0, ())
+def _add(found: dict[tuple[str, int], Row], more: Row) -> None:
+    r = found.get((more.file, more.line))
+    found[more.file, more.line] = more if r is None else r._replace(
+        seconds=r.seconds + more.seconds,
+        flops=r.flops + more.flops,
+        read=r.read + more.read,
+        written=r.written + more.written,
+        primitives=tuple(dict.fromkeys(r.primitives + more.primitives)),
+    )  # fmt: skip
+
+
+def _row(share: Any) -> Row:
+    eqn, work = share.eqn, share.work
+    source: Source | None = eqn.source if eqn is not None else None
+    place = ("", 0, "", "made by fx")
+    if source is not None:
+        place = (source.file, source.line, source.code.co_name, source.text)
+    names = (eqn.primitive.name,) if eqn is not None else ()
+    return Row(*place, 0.0, work.flops, work.read, work.written, names)
 
 
 # Where there is no compiler: equation by equation
@@ -253,12 +273,10 @@ def _interpreted(program: Program, buffers: list[Any], wanted: Callable[[int, fl
         _Timed(e.primitive.name, median(seconds), [_Share(e, 1.0, equation_work(e))])
         for e, seconds in zip(program.equations, zip(*counts, strict=True), strict=True)
     ]
-    return results, times, steps
+    return results, times, _rest(times, counts), steps
 
 
-def _walk(
-    program: Program, kernels: Sequence[Any], buffers: Sequence[Any]
-) -> tuple[list[Any], list[float]]:
+def _walk(program: Program, kernels: Sequence[Any], buffers: Sequence[Any]) -> tuple[list[Any], list[float]]:
     """The interpreter with a clock: results, and seconds by equation."""
     spent: list[float] = []
     env: dict[Any, Any] = dict(zip(program.inputs, buffers, strict=True))

@@ -103,9 +103,7 @@ def program_sizes(program: Program) -> tuple[int, int, bool]:
 def cost(program: Program, work: Work) -> Cost:
     """The cost of a Program whose steps together do `work`."""
     arguments, results, known = program_sizes(program)
-    return Cost(
-        program.name, work.flops, work.read, work.written, arguments, results, work.exact and known
-    )
+    return Cost(program.name, work.flops, work.read, work.written, arguments, results, work.exact and known)
 
 
 # Equations one by one, as an interpreter runs them
@@ -155,7 +153,7 @@ def inner_work(eqn: Equation, work_of: Callable[[Program], Work]) -> Work:
     """The work inside an equation: all trips of a loop, the costliest branch of a cond."""
     parts = [_trips(work_of(x.program), x.trips) for x in inner_programs(eqn)]
     if eqn.primitive is cond_p:
-        return max(parts, key=lambda w: (w.flops, w.moved))
+        return max(parts, key=lambda w: (w.flops, w.moved))._replace(exact=all(w.exact for w in parts))
     return total(parts)
 
 

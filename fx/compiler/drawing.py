@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from .graph import COLOURS, Graph, Node
 
@@ -45,7 +46,7 @@ class _Layout:
         for level, p in enumerate(points, self.level[source] + 1):
             self.level[p], self.width[p], self.up[p], self.down[p] = level, 4, [], []
         path = [source, *points, target]
-        for a, b in zip(path, path[1:], strict=False):
+        for a, b in pairwise(path):
             self.down[a].append(b)
             self.up[b].append(a)
         return path
@@ -90,25 +91,18 @@ class _Layout:
     def draw(self) -> str:
         width = max((self.x[k] + self.width[k] / 2 for k in self.x), default=0) + _GAP
         height = len(self.layers) * _LEVEL + _GAP
-        edges = [
-            self.edge(path, e.label) for path, e in zip(self.paths, self.graph.edges, strict=True)
-        ]
+        edges = [self.edge(path, e.label) for path, e in zip(self.paths, self.graph.edges, strict=True)]
         boxes = [self.box(n) for n in self.graph.nodes]
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-            f'height="{height:.0f}" font-family="sans-serif" font-size="11">{"".join(edges)}{"".join(boxes)}</svg>'
-        )
+        return canvas(width, height, "".join(edges + boxes))
 
     def box(self, n: Node) -> str:
         x, y, w = self.x[n.key] - self.width[n.key] / 2, self.top(n.key), self.width[n.key]
         round_corners = 16 if n.kind in ("argument", "constant", "result") else 4
         middle = self.x[n.key]
-        texts = f'<text x="{middle:.1f}" y="{y + (16 if n.detail else 23)}" text-anchor="middle">{_escape(n.title)}</text>'
+        text = f'<text x="{middle:.1f}" text-anchor="middle"'
+        texts = f'{text} y="{y + (16 if n.detail else 23)}">{_escape(n.title)}</text>'
         if n.detail:
-            texts += (
-                f'<text x="{middle:.1f}" y="{y + 30}" text-anchor="middle" font-size="9" fill="#555">'
-                f"{_escape(n.detail)}</text>"
-            )
+            texts += f'{text} y="{y + 30}" font-size="9" fill="#555">{_escape(n.detail)}</text>'
         return (
             f'<g><rect x="{x:.1f}" y="{y}" width="{w:.1f}" height="{_HEIGHT}" rx="{round_corners}" '
             f'fill="{COLOURS[n.kind]}" stroke="#777"/>{texts}</g>'
@@ -125,6 +119,14 @@ class _Layout:
                 y = top + _HEIGHT
                 d += f" L{x:.1f},{y}"
         return f'<path d="{d}" fill="none" stroke="#999"><title>{_escape(label)}</title></path>'
+
+
+def canvas(width: float, height: float, content: str) -> str:
+    """An SVG element of this size."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
+        f'height="{height:.0f}" font-family="sans-serif" font-size="11" style="background:#fff">{content}</svg>'
+    )
 
 
 def _levels(graph: Graph) -> dict[str, int]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..core.avals import format_bytes
-from .cost import Cost, Work, flops_text, seconds_text
+from .cost import Cost, Work, flops_text, seconds_text, total
 from .drawing import svg
 from .graph import Graph
 from .memory_report import MemoryReport, table
@@ -154,13 +155,11 @@ class Explanation:
 
     def __repr__(self) -> str:
         if self.interpreted is not None:
-            return "\n".join(
-                [self.head(), "", self.program, "", repr(self.cost), *self._memory_rows()]
-            )
+            return "\n".join([self.head(), "", self.program, "", repr(self.cost), *self._memory_rows()])
         return "\n".join(
             [
                 self.head(), "", *self._pass_rows(), self.compiling(), "",
-                *_step_rows(self.steps), "", repr(self.cost), *self._memory_rows(),
+                *_step_rows(shown(self.steps)), "", repr(self.cost), *self._memory_rows(),
             ]
         )  # fmt: skip
 
@@ -197,18 +196,49 @@ class Explanation:
         if self.interpreted is not None:
             return f"<div>{head}<pre>{html.escape(self.program)}</pre>{cost}{memory}</div>"
         passes = table(("pass", "equations", "time"), [(p.name, p.equations, _time(p)) for p in self.passes])
-        rows = [(*cells, "\n".join(map(str, s.lines))) for s, cells in _flat(self.steps)]
+        rows = [(*cells, "\n".join(map(str, s.lines))) for s, cells in _flat(shown(self.steps))]
         steps = table(_HEADS, rows).replace("\n", "<br>")
         graph = f'<div style="overflow:auto;max-height:700px">{svg(self.graph)}</div>'
         return (
-            f"<div>{head}{graph}{_folded(f'{len(rows)} steps', steps)}"
+            f"<div>{head}{graph}{_folded(_count(len(self.steps), 'step'), steps)}"
             f"{_folded(self.compiling(), passes)}{cost}{memory}</div>"
         )
 
 
 _HEADS = ("", "step", "work", "read", "written", "limit on this machine", "parallel", "lines")
+MANY = 80
+"""Steps from which on like ones are shown as one."""
 _EQUATIONS = 12
 """Primitives of a line that are named."""
+
+
+def shown(steps: Sequence[StepReport]) -> Sequence[StepReport]:
+    """The steps; of very many, those that are alike as one, with the work of all."""
+    if len(steps) <= MANY:
+        return steps
+    alike: dict[Any, list[StepReport]] = {}
+    for s in steps:
+        alike.setdefault((sizeless(s.title), s.lines, s.reason), []).append(s)
+    return [
+        replace(
+            group[0],
+            title=together([s.title for s in group]),
+            work=total(s.work for s in group),
+            seconds=sum(s.seconds for s in group),
+        )
+        for group in alike.values()
+    ]
+
+
+def sizeless(title: str) -> str:
+    """A title without its sizes."""
+    return re.sub(r"\d+([x,\]]|$)", r"n\1", title)
+
+
+def together(titles: Sequence[str]) -> str:
+    """One title for several steps that differ in their sizes at most."""
+    first = titles[0] if len(set(titles)) == 1 else sizeless(titles[0])
+    return f"{len(titles)} x {first}" if len(titles) > 1 else first
 
 
 def _step_rows(steps: Sequence[StepReport], indent: str = "") -> list[str]:

@@ -74,7 +74,12 @@ _SHAPES = {
     "argument": "ellipse", "constant": "ellipse", "nest": "box", "operation": "box3d", "control": "component",
     "python": "note", "result": "ellipse",
 }  # fmt: skip
-_BRACKETS = {"argument": ("([", "])"), "constant": ("([", "])"), "result": ("([", "])"), "control": ("[[", "]]")}
+_BRACKETS = {
+    "argument": ("([", "])"),
+    "constant": ("([", "])"),
+    "result": ("([", "])"),
+    "control": ("[[", "]]"),
+}
 
 
 def _quoted(text: str) -> str:

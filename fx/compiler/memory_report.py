@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 from ..core.avals import format_bytes
 from ..core.errors import ArgumentError
+from .drawing import canvas
 
 LARGEST = 10
 _BAR, _ROWS = 40, 24
-ARGUMENT, CONSTANT, RESULT, TEMPORARY, WORKING = "argument", "constant", "result", "temporary", "working memory"
+ARGUMENT, CONSTANT, RESULT, TEMPORARY, WORKING = (
+    "argument",
+    "constant",
+    "result",
+    "temporary",
+    "working memory",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class MemoryReport:
     """Titles of the steps, in order."""
     buffers: tuple[Buffer, ...]
     """All of them, in the order of their first steps."""
+    peak: int
+    """The most bytes held at once, arguments included."""
     arena: int
     """Bytes of the one block that holds the temporaries of native code."""
     least: int
@@ -61,6 +72,8 @@ class MemoryReport:
     """False for a Program that is interpreted: then one equation is a step, and its own working memory is unknown."""
     exact: bool
     """False where a length is known only at run time: such arrays are not in any number."""
+    unplanned: str = ""
+    """The steps run by Python whose own working memory is not known."""
 
     def _sum(self, *kinds: str) -> int:
         return sum(b.nbytes for b in self.buffers if b.kind in kinds)
@@ -77,23 +90,13 @@ class MemoryReport:
 
     @property
     def temporaries(self) -> int:
-        """Bytes of everything else: the arena, and arrays that pass between native code and Python."""
-        if not self.planned:
-            return self.peak - self.arguments - self.outputs
-        apart = sum(b.nbytes for b in self.buffers if b.kind == TEMPORARY and b.offset is None)
-        return self.arena + apart
+        """Bytes of everything else at the peak: the arena, and arrays that pass between native code and Python."""
+        return self.peak - self.arguments - self.outputs + self.donated
 
     @property
     def allocated(self) -> int:
         """Bytes that the run itself takes: the peak without the arguments."""
         return self.peak - self.arguments
-
-    @cached_property
-    def peak(self) -> int:
-        """The most bytes held at once, arguments included."""
-        if not self.planned:
-            return max(self.timeline, default=self.arguments)
-        return self.arguments + self.outputs - self.donated + self.temporaries
 
     @cached_property
     def timeline(self) -> tuple[int, ...]:
@@ -103,19 +106,12 @@ class MemoryReport:
     def parts(self) -> dict[str, list[int]]:
         """Bytes by step of arguments, results and temporaries; results in donated memory count as arguments."""
         count = max(len(self.steps), 1)
-        found = {"arguments": [self.arguments] * count}
-        for title, kinds in (("results", (RESULT,)), ("temporaries", (TEMPORARY, WORKING))):
-            change = [0] * (count + 1)
-            for b in self.buffers:
-                if b.kind in kinds and not (b.kind == RESULT and b.note.startswith(DONATED)):
-                    change[max(b.first, 0)] += b.nbytes
-                    change[min(b.last, count - 1) + 1] -= b.nbytes
-            sums, now = [], 0
-            for c in change[:count]:
-                now += c
-                sums.append(now)
-            found[title] = sums
-        return found
+        fresh = [b for b in self.buffers if not b.note.startswith(DONATED)]
+        return {
+            "arguments": [self.arguments] * count,
+            "results": alive([b for b in fresh if b.kind == RESULT], count),
+            "temporaries": alive([b for b in fresh if b.kind in (TEMPORARY, WORKING)], count),
+        }
 
     @property
     def largest(self) -> tuple[Buffer, ...]:
@@ -124,7 +120,18 @@ class MemoryReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        names = ("peak", "arguments", "outputs", "temporaries", "arena", "least", "donated", "planned", "exact")
+        names = (
+            "peak",
+            "arguments",
+            "outputs",
+            "temporaries",
+            "arena",
+            "least",
+            "donated",
+            "planned",
+            "exact",
+            "unplanned",
+        )
         return {
             "name": self.name,
             **{n: getattr(self, n) for n in names},
@@ -135,17 +142,18 @@ class MemoryReport:
     def summary(self) -> list[tuple[str, str]]:
         """Names and values, for people."""
         size = format_bytes
-        if not self.planned:
-            arena = "the interpreter's, as they live and die"
-        else:
+        arena = "values of equations, as they live and die"
+        if self.planned:
             arena = f"{size(self.arena)} in one arena; no less than {size(self.least)} would do"
         given = f", {size(self.donated)} of them in the memory of donated arguments" if self.donated else ""
         more = "" if self.exact else ", and arrays whose length only the run knows"
+        python = [("", f"besides what {self.unplanned} takes, which Python runs")] if self.unplanned else []
         return [
             ("peak", size(self.peak) + more),
             ("arguments", size(self.arguments)),
             ("outputs", size(self.outputs) + given),
             ("temporaries", f"{size(self.temporaries)} ({arena})"),
+            *python,
         ]
 
     def __repr__(self) -> str:
@@ -167,7 +175,9 @@ class MemoryReport:
 
     def _repr_html_(self) -> str:
         heads = ("bytes", "kind", "array", "alive", "what", "line")
-        tables = table(("memory of " + self.name, ""), self.summary()) + table(heads, [b.row() for b in self.largest])
+        tables = table(("memory of " + self.name, ""), self.summary()) + table(
+            heads, [b.row() for b in self.largest]
+        )
         return f"<div>{tables}{self.svg()}</div>"
 
     def svg(self) -> str:
@@ -196,7 +206,9 @@ class MemoryReport:
             ax.fill_between(range(count), bottom, top, step="post", label=name, color=COLOURS[name])
             bottom = top
         ax.axhline(self.peak / 2**20, color="#333", linestyle="--", linewidth=0.8, label="peak")
-        ax.set(xlabel="step", ylabel="MiB", title=f"memory of {self.name}", xlim=(0, count - 1), ylim=(0, None))
+        ax.set(
+            xlabel="step", ylabel="MiB", title=f"memory of {self.name}", xlim=(0, count - 1), ylim=(0, None)
+        )
         ax.legend(loc="best", fontsize="small")
         return figure
 
@@ -204,6 +216,15 @@ class MemoryReport:
 DONATED = "in the memory of "
 """How the note of a result begins that takes the memory of a donated argument."""
 COLOURS = {"arguments": "#b8c9e0", "results": "#9bd19b", "temporaries": "#f2b880"}
+
+
+def alive(buffers: Iterable[Buffer], steps: int) -> list[int]:
+    """Bytes by step."""
+    change = [0] * (steps + 1)
+    for b in buffers:
+        change[max(b.first, 0)] += b.nbytes
+        change[min(b.last, steps - 1) + 1] -= b.nbytes
+    return list(accumulate(change[:steps]))
 
 
 def after(buffer: Buffer, note: str) -> Buffer:
@@ -230,9 +251,9 @@ def _drawn(parts: dict[str, list[int]], titles: tuple[str, ...], peak: int) -> s
     bottom, shapes = [0] * count, []
     for name, values in parts.items():
         top = [b + v for b, v in zip(bottom, values, strict=True)]
-        upper = " ".join(f"{_LEFT + x:.1f},{_HEIGHT - y * scale + 10:.1f}" for x, y in _corners(top, width))
-        lower = " ".join(f"{_LEFT + x:.1f},{_HEIGHT - y * scale + 10:.1f}" for x, y in _corners(bottom, width)[::-1])
-        shapes.append(f'<polygon points="{upper} {lower}" fill="{COLOURS[name]}"><title>{name}</title></polygon>')
+        corners = _corners(top, width) + _corners(bottom, width)[::-1]
+        points = " ".join(f"{_LEFT + x:.1f},{_HEIGHT - y * scale + 10:.1f}" for x, y in corners)
+        shapes.append(f'<polygon points="{points}" fill="{COLOURS[name]}"><title>{name}</title></polygon>')
         bottom = top
     for n, (title, nbytes) in enumerate(zip(titles, bottom, strict=False)):
         label = html.escape(f"step {n}, {format_bytes(nbytes)}: {title}")
@@ -247,11 +268,7 @@ def _drawn(parts: dict[str, list[int]], titles: tuple[str, ...], peak: int) -> s
         f'<text x="{_LEFT + 110 * i + 14}" y="{_HEIGHT + 27}">{name}</text>'
         for i, name in enumerate(parts)
     )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 10} {_HEIGHT + 34}" '
-        f'width="{_LEFT + _WIDTH + 10}" height="{_HEIGHT + 34}" font-family="sans-serif" font-size="11">'
-        f"{''.join(shapes)}{line}{text}{legend}</svg>"
-    )
+    return canvas(_LEFT + _WIDTH + 10, _HEIGHT + 34, "".join(shapes) + line + text + legend)
 
 
 def _corners(values: list[int], width: float) -> list[tuple[float, int]]:
@@ -261,5 +278,7 @@ def _corners(values: list[int], width: float) -> list[tuple[float, int]]:
 
 def table(heads: Any, rows: Any) -> str:
     """A table as HTML."""
-    line = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+    line = lambda cells, tag: (
+        "<tr>" + "".join(f"<{tag}>{html.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+    )
     return f'<table style="text-align:left">{line(heads, "th")}{"".join(line(r, "td") for r in rows)}</table>'

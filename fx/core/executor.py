@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,8 +19,12 @@ from .config import settings
 from .devices import HOST, common_backend
 from .errors import ArgumentError, lines
 from .interpret import run_buffers, wrap
-from .program import Program
+from .primitive import Primitive, params_key, result_avals
+from .program import Equation, Program, Var
 from .trace import no_trace
+
+
+Runner = Callable[[Sequence[Any]], list[Any]]
 
 
 class Executable(Protocol):
@@ -74,6 +78,23 @@ def run_inside(program: Program, buffers: Sequence[Any]) -> list[Any] | None:
     if not compiles() or common_backend(buffers) is not HOST:
         return None
     return executable(program).run(buffers)
+
+
+def compiled_runner(program: Program, xp: Any) -> Runner | None:
+    """What runs an inner Program many times over as compiled code; None where it is to be interpreted."""
+    return executable(program).run if xp is np and compiles() else None
+
+
+def equation_runner(prim: Primitive, params: dict[str, Any], avals: Sequence[Aval], home: Program) -> Runner:
+    """One equation as compiled code: for a loop met in a Program that is interpreted. Kept with `home`."""
+
+    def alone() -> Program:
+        inputs = tuple(map(Var, avals))
+        outputs = tuple(map(Var, result_avals(prim, avals, params, None)))
+        return Program(inputs, (), (Equation(prim, inputs, params, outputs),), outputs, home.name)
+
+    key = ("alone", prim, params_key(params), tuple(avals))
+    return executable(home.once(key, alone)).run
 
 
 def compiles() -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from ..core import given
 from ..core.avals import DYNAMIC, Aval
 from ..core.errors import RuleError, ShapeError, lines
+from ..core.executor import compiles, equation_runner
 from ..core.primitive import Axis, Primitive, Unknown, Zero
 from ..core.program import Program
 from ..core.transforms.call import check_inputs, program_cost
@@ -26,6 +27,10 @@ from ..core.transforms.reverse import linearize_program, transpose_in
 from .loop_batching import batch_loop
 from .loop_execution import run_loop
 from .loop_layout import Active, Layout
+
+
+COMPILED_TRIPS = 32
+"""From so many trips compiling a loop pays for itself at once."""
 
 
 class Loop(Primitive):
@@ -43,6 +48,20 @@ class Loop(Primitive):
 
     def impl(self, xp: Any, *operands: Any, **params: Any) -> Any:
         return run_loop(xp, Layout(operands, **params))
+
+    def kernel(self, xp: Any, params: dict[str, Any]) -> Any:
+        """Loops of many trips are compiled, also where the Program around them is interpreted."""
+        length = params["length"]
+        if xp is not np or (length is not None and length < COMPILED_TRIPS):
+            return super().kernel(xp, params)
+
+        def run(*operands: Any) -> Any:
+            if not compiles():
+                return self.impl(xp, *operands, **params)
+            avals = [Aval(x.shape, x.dtype) for x in operands]
+            return equation_runner(self, params, avals, params["body"])(operands)
+
+        return run
 
     def shape(self, *avals: Aval, **params: Any) -> tuple[Aval, ...]:
         at = Layout(avals, **params)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core.avals import DYNAMIC
+from ..core.executor import compiled_runner
 from ..core.transforms.call import runner
 from .loop_layout import Layout
 
 
 def run_loop(xp: Any, at: Layout) -> list[Any]:
-    body = runner(at.body, xp)
+    body = compiled_runner(at.body, xp) or runner(at.body, xp)
     nk = len(at.carry)
     if at.cond is not None:
         return _run_while(xp, at, body)
@@ -53,7 +54,7 @@ def _store(xp: Any, stack: Any, t: int, y: Any) -> Any:
 
 def _run_while(xp: Any, at: Layout, body: Callable[..., Any]) -> list[Any]:
     """Residual stacks grow by doubling; they are cut to the number of trips at the end."""
-    going = runner(at.cond, xp)
+    going = compiled_runner(at.cond, xp) or runner(at.cond, xp)
     nk = len(at.carry)
     carry, t, room = list(at.carry), 0, 16
     stacks = _stacks(xp, at, room)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+import random_steps
+
 import fx
 import fx.numpy as fnp
 from fx import lax
@@ -18,29 +20,19 @@ SIZES = (1, 1, 2, 3, 4, 5, 7, 8, 16, 17, 33, 70)
 FLOATS = ("float32", "float32", "float64", "float16", "bfloat16")
 
 
-class Pool:
-    """Values made so far, and the choices of one random function, replayed at every call."""
-
-    def __init__(self, rng: np.random.Generator):
-        self.rng = rng
-
-    def pick(self, values: list[Any], want: Any = lambda x: True) -> Any:
-        found = [x for x in values if want(x)]
-        return found[self.rng.integers(len(found))] if found else None
-
-
 def draw(rng: np.random.Generator, steps: int = 12) -> tuple[Any, list[Any]]:
     """A function of a list of arrays, and the arrays."""
-    arguments = [_array(rng) for _ in range(rng.integers(1, 4))]
+    large = rng.random() < 0.08
+    arguments = [_large(rng)] if large else [_array(rng) for _ in range(rng.integers(1, 4))]
+    steps, limit = (6, 400_000) if large else (steps, 20_000)
     seed = int(rng.integers(1 << 30))
 
     def function(xs: list[Any]) -> Any:
         choices = np.random.default_rng(seed)
         values = list(xs)
         for _ in range(steps):
-            name = choices.choice(list(STEPS))
-            made = STEPS[name](choices, values)
-            if made is not None and made.size <= 20_000:
+            made = _step(choices, values)
+            if made is not None and made.size <= limit:
                 values.append(_bounded(made))
         kept = [values[i] for i in choices.permutation(len(values))[: choices.integers(1, 5)]]
         return [*kept, values[-1]]
@@ -48,9 +40,25 @@ def draw(rng: np.random.Generator, steps: int = 12) -> tuple[Any, list[Any]]:
     return function, arguments
 
 
+def _step(choices: np.random.Generator, values: list[Any]) -> Any:
+    """One more value; None where the drawn step does not fit what there is."""
+    table = STEPS if choices.random() < 0.6 else random_steps.STEPS
+    try:
+        return table[choices.choice(list(table))](choices, values)
+    except fx.FxError:
+        return None
+
+
+def _large(rng: np.random.Generator) -> Any:
+    """Beyond the sizes at which loops are cut into blocks and chunks, and values are no longer kept."""
+    shapes = [(8191,), (8193,), (40_000,), (3, 8200), (600, 70), (2, 33_000), (260, 257), (5, 4, 1030), (140_001,)]
+    shape = shapes[rng.integers(len(shapes))]
+    return rng.normal(size=shape).astype(str(rng.choice(["float32", "float64", "float16"])))
+
+
 def _array(rng: np.random.Generator) -> Any:
     rank = rng.integers(0, 4)
-    shape = tuple(int(rng.choice(SIZES)) for _ in range(rank))
+    shape = tuple(0 if rng.random() < 0.01 else int(rng.choice(SIZES)) for _ in range(rank))
     kind = rng.choice(["float", "float", "float", "int", "bool"])
     if kind == "int":
         return rng.integers(-20, 20, shape).astype(rng.choice(["int32", "int64", "uint8", "int16"]))
@@ -60,7 +68,17 @@ def _array(rng: np.random.Generator) -> Any:
     if rng.random() < 0.15 and x.size:
         x.flat[rng.integers(x.size)] = rng.choice([np.nan, np.inf, -np.inf, -0.0])
     x = np.asarray(x, np.dtype(str(rng.choice(["float32", "float32", "float64", "float16"]))))
-    return x[..., ::-1] if rank and rng.random() < 0.1 else x
+    return _strided(rng, x) if rank and rng.random() < 0.2 else x
+
+
+def _strided(rng: np.random.Generator, x: Any) -> Any:
+    """The same shape with other strides: backwards, by columns, every third element."""
+    kind = rng.integers(3)
+    if kind == 0:
+        return x[..., ::-1]
+    if kind == 1:
+        return np.asfortranarray(x)
+    return np.repeat(x, 3, axis=-1)[..., ::3]
 
 
 def _bounded(x: Any) -> Any:

@@ -151,25 +151,3 @@ def test_a_step_waits_for_what_it_reads():
             assert all(v in written or v in inside for v in reads)
             written |= inside | {t.base for n in s.nests for _, t in n.copies}
             written |= set(s.eqn.outputs) if s.eqn is not None else set()
-
-
-def test_time_per_equation_does_not_grow():
-    import time
-
-    def cost(n):
-        def f(x):
-            for _ in range(n):
-                x = fnp.sin(x) + fnp.cos(x[::-1])
-            return x
-
-        program = simplified(fx.jit(f).lower(fx.ShapeDtype((16,), np.float32)).program)
-        best = min(_timed(lambda: fuse(program, HostTarget()), time.perf_counter) for _ in range(3))
-        return best / n
-
-    assert cost(1600) < 6 * cost(200)
-
-
-def _timed(run, clock):
-    start = clock()
-    run()
-    return clock() - start

@@ -13,7 +13,7 @@ import pytest
 from fx.backends.cpu.engine import build, engine, host
 from fx.backends.cpu.gemm import product
 from fx.backends.cpu.gemm.axes import Axis
-from fx.backends.cpu.gemm.blocking import PLAN
+from fx.backends.cpu.gemm.jobs import PLAN
 from fx.backends.cpu.gemm.library import SUFFIX, library, products
 from fx.backends.cpu.gemm.product import NO_HOOKS, Hooks, Product, is_vector, parts_of, plan, vector_plan
 from fx.backends.cpu.gemm.tiles import tile, tile_for
@@ -34,6 +34,9 @@ TOLERANCE = {
     "complex64": 2e-6,
     "complex128": 4e-15,
 }
+
+SMALLEST = {"float16": 2.0**-25}
+"""Half the spacing of subnormal numbers, where products can be as small."""
 
 
 def emitted(spec: str, x: Any, y: Any, out: Any, epilogue: str | None = None, write: Any = None) -> Any:
@@ -86,7 +89,7 @@ def check(got: Any, spec: str, x: Any, y: Any) -> None:
     depth = int(np.prod([d for i, d in zip(left, x.shape) if i not in out]))
     kind = want.dtype
     scale = exact(spec, np.abs(x.astype(kind)), np.abs(y.astype(kind))).real
-    bound = TOLERANCE[x.dtype.name] * max(1.0, np.sqrt(depth)) * scale + 1e-300
+    bound = TOLERANCE[x.dtype.name] * max(1.0, np.sqrt(depth)) * scale + SMALLEST.get(x.dtype.name, 1e-300)
     assert (np.abs(got.astype(kind) - want) <= bound).all(), (spec, x.shape, y.shape, x.dtype)
 
 
@@ -417,6 +420,12 @@ def test_epilogue_sees_every_block_once(
             np.testing.assert_allclose(out, 2 * plain, rtol=1e-4, atol=1e-2)
         else:
             np.testing.assert_array_equal(out, 2 * plain)
+
+
+def test_products_without_a_sum_keep_the_sign_of_zero() -> None:
+    x, y = np.array([0.0, -0.0, 1.0], "float32"), np.array([-1.0, 2.0, -0.0] * 7, "float32")
+    np.testing.assert_array_equal(np.signbit(contract("i,j->ij", x, y)), np.signbit(x[:, None] * y))
+    np.testing.assert_array_equal(np.signbit(contract("i,i->i", x, y[:3])), np.signbit(x * y[:3]))
 
 
 def test_can_fuse_refuses_other_types_and_no_sum() -> None:

@@ -40,15 +40,3 @@ def test_training_like_lifetimes_waste_little():
     intervals = [Interval(i, int(rng.integers(1, 40)) * 4096, i, 2 * n - i) for i in range(n)]
     intervals += [Interval(("ct", i), int(rng.integers(1, 40)) * 4096, n + i, n + i + 1) for i in range(n)]
     assert plan(intervals).nbytes <= 1.1 * peak(intervals)
-
-
-def test_many_intervals_are_placed_quickly():
-    import time
-
-    def cost(n):
-        intervals = [Interval(i, 64 * (i % 37), i, i + 3 + i % 11) for i in range(n)]
-        start = time.perf_counter()
-        plan(intervals)
-        return (time.perf_counter() - start) / n
-
-    assert min(cost(8000) for _ in range(3)) < 5 * min(cost(1000) for _ in range(3))

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from guard_pages import guarded
+from operation_harness import Compiled, bfloat16, check, check_samples
 
 from fx.backends.cpu.operations.windows import OPERATIONS
 from fx.primitives import windows as W
 from fx.primitives.sliding import windowed_shape
-
-from guard_pages import guarded
-from operation_harness import Compiled, bfloat16, check, check_samples
 
 PRIMITIVES = {
     "window_sum": W.window_sum_p,
@@ -32,7 +31,18 @@ GEOMETRIES = [
     ((3, 50), (1, 4), (1, 3), ((0, 0), (-2, 4)), (1, 2), (1, 3)),
     ((2, 3, 9, 6, 18), (1, 1, 2, 3, 2), (1, 1, 2, 1, 2), ((0, 0), (0, 0), (1, 1), (0, 2), (1, 0)), (1,) * 5, (1,) * 5),
 ]  # fmt: skip
-DTYPES = ["float32", "float64", "int32", "int8", "uint16", "int64", "bool", "complex64", "complex128", "float16"]
+DTYPES = [
+    "float32",
+    "float64",
+    "int32",
+    "int8",
+    "uint16",
+    "int64",
+    "bool",
+    "complex64",
+    "complex128",
+    "float16",
+]
 
 
 def _params(row):
@@ -57,7 +67,9 @@ def _operands(name, rng, row, dtype):
     x = _values(rng, shape, dtype)
     if name == "window_find":
         return (x, rng.choice(np.ravel(x), count).astype(x.dtype)), params
-    chosen = rng.integers(-1, np.prod(params["window"]), count).astype(rng.choice([np.int32, np.int64, np.int16]))
+    chosen = rng.integers(-1, np.prod(params["window"]), count).astype(
+        rng.choice([np.int32, np.int64, np.int16])
+    )
     if name == "window_gather":
         return (x, chosen), params
     if name == "window_scatter":
@@ -100,7 +112,9 @@ def test_tap_numbers_of_any_integers(kind):
     """A window of 200 taps; in int8 the tap 200 would be -56."""
     rng = np.random.default_rng(2)
     params = dict(zip(NAMES, [(200,), (3,), ((0, 0),), (1,), (1,)]))
-    chosen = rng.integers(0, 127, 101).astype(kind) if kind is np.int8 else rng.integers(0, 200, 101).astype(kind)
+    chosen = (
+        rng.integers(0, 127, 101).astype(kind) if kind is np.int8 else rng.integers(0, 200, 101).astype(kind)
+    )
     x = rng.normal(size=500).astype(np.float32)
     check(OPERATIONS["window_gather"], W.window_gather, x, chosen, **params)
     if kind is np.int8:
@@ -133,7 +147,9 @@ def test_reads_and_writes_nothing_outside(name, end):
     rng = np.random.default_rng(4)
     for row in (GEOMETRIES[0], GEOMETRIES[1], GEOMETRIES[6], GEOMETRIES[8]):
         operands, params = _operands(name, rng, row, "float32")
-        op = Compiled(OPERATIONS[name], PRIMITIVES[name], [W.Aval(x.shape, x.dtype) for x in operands], params)
+        op = Compiled(
+            OPERATIONS[name], PRIMITIVES[name], [W.Aval(x.shape, x.dtype) for x in operands], params
+        )
         arrays = [guarded(x, end) for x in operands]
         y = guarded(np.zeros(op.out[0].shape, op.out[0].dtype), end)
         op.into([*arrays, y], np.zeros(64, np.uint8))

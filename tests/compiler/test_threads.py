@@ -221,8 +221,8 @@ print(sorted(masks))
 
 def test_hot_jobs_start_fast():
     """Two indices of some 20 microseconds take about the time of one, as soon as a second core is free."""
-    if threads.available_cpus() < 2:
-        pytest.skip("needs two CPUs")
+    if os.getloadavg()[0] + 1 > threads.available_cpus():
+        pytest.skip("needs a free CPU besides its own")
     threads.set_num_threads(2)
     context = np.zeros(100, np.int64)
     context[0] = 20_000

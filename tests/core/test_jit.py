@@ -65,7 +65,7 @@ def test_argnums_of_any_integer_type_and_from_the_end():
 def test_lower_shows_the_program_without_running():
     f = fx.jit(lambda a: a @ a)
     lowered = f.lower(fx.ShapeDtype((3, 3), "float32"))
-    assert "contract" in lowered.as_text() and "test_jit.py" in repr(lowered) and lowered.cost() == 54
+    assert "contract" in lowered.as_text() and "test_jit.py" in repr(lowered) and lowered.cost().flops == 54
     f(np.ones((3, 3), "float32"))
     assert f.trace_count == 1
 

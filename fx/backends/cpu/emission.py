@@ -49,6 +49,8 @@ class Emitted(NamedTuple):
     emission: Emission
 
 
+FUNCTION_STEPS = 64
+"""Steps that one function holds."""
 TIMES = "fx_times"
 """Where code that was emitted for profiling counts the cycles of each step."""
 
@@ -109,8 +111,7 @@ class Emission:
         self.place()
         f = self.module.function(name, "void", ["ptr", "ptr"])
         self.table, self.slots = f.args[0], {v: i for i, v in enumerate((*program.inputs, *outputs))}
-        for n in range(len(self.steps)):
-            self.step(f, n)
+        self.in_order(f, range(len(self.steps)))
         f.ret()
         return Inner(name, self.arena.nbytes, program)
 
@@ -261,11 +262,24 @@ class Emission:
             f.ret(status)
             f.block(f.new_label("unreached"))
         self.table, self.slots = table, self.registers
-        for n in run:
-            self.timed(f, n) if self.times else self.step(f, n)
+        self.in_order(f, run)
         f.ret(Value("0", "i32"))
         reads = [self.registers[v] for v in touched if v in self.registers and v not in made]
         return Segment(name, reads, [self.registers[v] for v in touched if v in self.registers and v in made])
+
+    def in_order(self, f: Function, run: Sequence[int]) -> None:
+        """Steps one after the other; many of them as functions, since code generation is not linear in their size."""
+        if len(run) <= FUNCTION_STEPS:
+            for n in run:
+                self.timed(f, n) if self.times else self.step(f, n)
+            return
+        table = self.table
+        for first in range(0, len(run), FUNCTION_STEPS):
+            part = self.module.function(f"{f.name}_part{first // FUNCTION_STEPS}", "void", ["ptr", "ptr"])
+            self.table = part.args[0]
+            self.in_order(part, run[first : first + FUNCTION_STEPS])
+            part.ret()
+            f.call(part.name, "void", [table, f.args[1]])
 
     def pointer(self, f: Function, v: Var) -> Value:
         """The address of a stored array; read anew by every step, so that thousands need no registers."""

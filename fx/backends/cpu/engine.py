@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import threading
 from typing import Any, NamedTuple
 
@@ -123,6 +124,16 @@ class Linked(NamedTuple):
 def engine() -> Engine:
     """The engine, started when first needed."""
     return Engine()
+
+
+def _renew_lock() -> None:
+    """A forked child may find the lock taken by a thread that it does not have."""
+    if engine.cache_info().currsize:
+        engine().lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def build(text: str, names: list[str], imports: list[str] = []) -> Linked:  # noqa: B006

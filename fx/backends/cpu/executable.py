@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from ...core.interpret import aliases
 from ...core.program import Program, Var
 from ...core.structure import Literal
 from .. import pool
-from . import layout, threads
+from . import failures, layout, threads
 from .emission import TIMES, Emission, Emitted, Segment, emit
 from .engine import engine
 from .labels import Label, arena_label, labels_of, out_of_memory
@@ -64,6 +65,7 @@ class Executable:
     def _link(self) -> None:
         emitted = self.emitted
         self.linked = None
+        self.may_fail = False
         self.from_disk: bool | None = None
         if not emitted.exports:
             return
@@ -71,6 +73,7 @@ class Executable:
         if "fx_parallel" in emitted.text:
             threads.ensure()
         known = engine().symbols
+        self.may_fail = "@fx_fail(" in emitted.text
         imports = [name for name in known if f"@{name}(" in emitted.text]
         self.from_disk = True
         code = cached_object(emitted.text, self._generate)
@@ -127,7 +130,8 @@ class Executable:
     def _python_step(self, step: Step) -> tuple[Any, ...]:
         eqn = step.eqn
         assert eqn is not None
-        kernel = eqn.primitive.kernel(np, eqn.params)
+        kernel = functools.partial(eqn.primitive.impl, np, **eqn.params) if eqn.primitive.calls else None
+        kernel = kernel or eqn.primitive.kernel(np, eqn.params)
         operands = [_reader(x, self.emitted.registers) for x in step.operands]
         outs = [self.emitted.registers[v] for v in eqn.outputs]
         return kernel, operands, outs, eqn, self.program.name
@@ -184,6 +188,8 @@ class Executable:
         if not self.arena:
             if self.call(id(registers), 0, self.words):
                 self._native(self.parts[0][0], list(registers), 0)
+            if self.may_fail:
+                _raise_failure()
             return outs
         arena = self._take_arena()
         try:
@@ -191,6 +197,8 @@ class Executable:
                 self._native(self.parts[0][0], list(registers), arena[1])
         finally:
             self._give_arena(arena)
+        if self.may_fail:
+            _raise_failure()
         return outs
 
     def _run_parts(self, buffers: Sequence[Any], places: dict[int, int]) -> list[Any]:
@@ -205,6 +213,8 @@ class Executable:
                 for r, make in work:
                     registers[r] = registers[places[r]] if r in places else make()
                 self._native(call, registers, arena[1] if arena else 0)
+                if self.may_fail:
+                    _raise_failure()
         finally:
             if arena is not None:
                 self._give_arena(arena)
@@ -254,6 +264,13 @@ def _maker(v: Var, labels: dict[Var, Label]) -> Callable[[], Any]:
         return lambda: pool.HOST.empty(shape, dtype, label)
     empty = np.empty
     return lambda: empty(shape, dtype)
+
+
+def _raise_failure() -> None:
+    """The error that native code noted, if it did: a factorization that does not exist."""
+    error = failures.take()
+    if error is not None:
+        raise error
 
 
 def _writable(x: Any) -> bool:

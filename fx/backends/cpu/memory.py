@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...compiler.cost import is_known, nbytes
+from ...compiler.fuse import Step
 from ...compiler.memory_plan import peak
 from ...compiler.memory_report import (
     ARGUMENT,
@@ -17,6 +18,7 @@ from ...compiler.memory_report import (
     Buffer,
     MemoryReport,
     after,
+    alive,
 )
 from ...compiler.nest import View
 from ...core import tree
@@ -51,16 +53,32 @@ class _Planned:
             donated += buffer.nbytes
         buffers = [*given, *[b for _, b in stored.values()], *self.temporaries()]
         variables = [*self.program.inputs, *[v for v, _ in stored.values()]]
+        python = [s for s in self.emitted.parts if isinstance(s, Step) and not _is_callback(s)]
         return MemoryReport(
             name=self.program.name,
             steps=tuple(self.reader.title(s) for s in self.schedule.steps),
             buffers=tuple(sorted(buffers, key=lambda b: b.first)),
+            peak=sum(b.nbytes for b in given) + self.most(stored, set(reused)),
             arena=self.emitted.arena.nbytes,
             least=peak(self.emitted.intervals),
             donated=donated,
             planned=True,
             exact=all(is_known(v.aval) for v in variables),
+            unplanned=", ".join(dict.fromkeys(s.eqn.primitive.name for s in python if s.eqn is not None)),
         )
+
+    def most(self, stored: dict[int, tuple[Var, Buffer]], reused: set[int]) -> int:
+        """The most bytes that a run holds of its own: a native part takes its results when it begins."""
+        most = held = self.emitted.arena.nbytes
+        for part in self.emitted.parts:
+            if isinstance(part, Step):
+                assert part.eqn is not None
+                new, working = [self.emitted.registers[v] for v in part.eqn.outputs], _working(part)
+            else:
+                new, working = part.writes, 0
+            held += sum(stored[r][1].nbytes for r in new if r not in reused)
+            most = max(most, held + working)
+        return most
 
     def names_of_inputs(self) -> list[str]:
         return [self.input_name(i) for i in range(len(self.program.inputs))]
@@ -117,7 +135,21 @@ class _Planned:
                 eqn, note, kind, array = next(iter(self.reader.equations(step)), None), "", WORKING, ""
                 name = f"of {operation_title(step.eqn) if step.eqn is not None else self.reader.title(step)}"
             found.append(Buffer(name, kind, array, x.nbytes, x.first, x.last, line_of(eqn), note, offset))
+        for n, step in enumerate(self.schedule.steps):
+            if step.eqn is not None and _is_callback(step) and _working(step):
+                name = f"of {operation_title(step.eqn)}"
+                found.append(Buffer(name, WORKING, "", _working(step), n, n, line_of(step.eqn)))
         return found
+
+
+def _is_callback(step: Step) -> bool:
+    return step.eqn is not None and "callback" in step.eqn.params
+
+
+def _working(step: Step) -> int:
+    """Bytes that a callback takes beside its results: it gets copies of its operands."""
+    assert step.eqn is not None
+    return sum(nbytes(v.aval) for v in step.eqn.inputs) if _is_callback(step) else 0
 
 
 def inputs(lowered: Any, program: Program, names: Sequence[str], last: dict[Any, int]) -> list[Buffer]:
@@ -153,17 +185,18 @@ def interpreted_memory(lowered: Any) -> MemoryReport:
     results = {root.get(v, v) for v in program.outputs if type(v) is not Literal}
     count = len(lowered.names)
     titles = [*lowered.names, *[f"constant {names(v)}" for v in program.inputs[count:]]]
-    buffers = inputs(lowered, program, titles, last)
+    given, made = inputs(lowered, program, titles, last), []
     for n, eqn in enumerate(program.equations):
         for v in eqn.outputs:
             if v not in root:
                 kind, until = (RESULT, end) if v in results else (TEMPORARY, last.get(v, n))
                 name = f"{names(v)} = {eqn.primitive.name}"
-                buffers.append(Buffer(name, kind, str(v.aval), nbytes(v.aval), n, until, line_of(eqn)))
+                made.append(Buffer(name, kind, str(v.aval), nbytes(v.aval), n, until, line_of(eqn)))
     return MemoryReport(
         name=program.name,
         steps=tuple(e.primitive.name for e in program.equations),
-        buffers=tuple(buffers),
+        buffers=(*given, *made),
+        peak=sum(b.nbytes for b in given) + max(alive(made, end + 1)),
         arena=0,
         least=0,
         donated=0,

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...core.program import Equation
-from . import vector_math
+from . import random_formulas, vector_math
+from .operations import numbers
 from .llvm import TYPES, Function, Value, bits_of, const, lanes_of, like, scalar_of, vector
 
 Emit = Callable[..., Value]
@@ -56,15 +57,22 @@ def to_memory(f: Function, x: Value, dtype: np.dtype[Any]) -> Value:
     if dtype.kind == "b":
         return f.cast("zext", x, like(x.type, "i8"))
     if is_low(dtype):
-        return f.cast("fptrunc", x, like(x.type, memory_type(dtype)))
+        return _narrow(f, x, dtype)
     return x
+
+
+def _narrow(f: Function, x: Value, dtype: np.dtype[Any]) -> Value:
+    """A float32 value as float16 or bfloat16 in memory."""
+    if dtype.kind == "V":
+        return f.bitcast(numbers.float_to_bfloat(f, x), like(x.type, "bfloat"))
+    return f.cast("fptrunc", x, like(x.type, "half"))
 
 
 def rounded(f: Function, x: Value, dtype: np.dtype[Any]) -> Value:
     """A float32 result rounded to float16 or bfloat16."""
     if not is_low(dtype):
         return x
-    return f.cast("fpext", f.cast("fptrunc", x, like(x.type, memory_type(dtype))), x.type)
+    return f.cast("fpext", _narrow(f, x, dtype), x.type)
 
 
 def supports(eqn: Equation) -> bool:
@@ -99,6 +107,8 @@ def _rule(eqn: Equation) -> Emit | None:
     found = table.get(name)
     if found is None and kind == "f" and not eqn.params:
         found = vector_math.FUNCTIONS.get(name)
+        if found is None and not is_low(dtype):
+            found = random_formulas.FORMULAS.get(name)
     return found
 
 

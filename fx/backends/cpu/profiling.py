@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
 from ...compiler.cost import (
+    Inner,
     Work,
     equation_work,
     flops_of,
@@ -15,13 +17,17 @@ from ...compiler.cost import (
     nbytes,
     nest_work,
     step_work,
+    total,
     view_bytes,
 )
-from ...compiler.fuse import Schedule, Step
+from ...compiler.fuse import Step
+from ...compiler.nest import Nest
 from ...core.program import Equation, Program
 from .control import schedule_of
+from .emission import Emission
 from .executable import Executable
 from .limits import Limits, cycle_counter, limits
+from .llvm import Function
 from .steps import StepReader, has_native_form
 
 
@@ -34,9 +40,9 @@ class Timed(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What an equation takes of its step's time, by the limits of the machine, and its work."""
+    """What an equation takes of its step's time, and its work; None for copies that belong to none."""
 
-    eqn: Equation
+    eqn: Equation | None
     weight: float
     work: Work
 
@@ -72,18 +78,50 @@ class Profiler:
     def steps(self) -> list[Timed]:
         """Seconds of each step, the median of all runs."""
         schedule, reader = self.executable.schedule, StepReader(self.executable.schedule)
+        sharing = _Sharing(self.executable.inner_cycles(), self.limits)
         return [
-            Timed(reader.title(s), median(seconds), shares(s, reader, self.limits))
+            Timed(reader.title(s), median(seconds), sharing.shares(s, reader, Part(1.0, 1, True)))
             for s, seconds in zip(schedule.steps, zip(*self.seconds, strict=True), strict=True)
         ]
+
+
+class _Writer(Emission):
+    """Counts the cycles of the steps inside control flow as well."""
+
+    counting = False
+
+    def function(self, name: str, program: Program) -> Any:
+        size = 8 * max(len(self.steps), 1)
+        self.times = self.module.zeros(_times_of(name), size, internal=False)
+        return super().function(name, program)
+
+    def step(self, f: Function, n: int) -> None:
+        if not self.prefix or self.counting:
+            super().step(f, n)
+            return
+        self.counting = True
+        self.timed(f, n)
+        self.counting = False
+
+
+def _times_of(name: str) -> str:
+    return f"{name}_times"
 
 
 class _Counted(Executable):
     """Counts the cycles of native steps, and the seconds of those that Python runs, in the last run."""
 
+    writer = _Writer
+
     def __init__(self, program: Program):
         self.python: dict[int, float] = {}
         super().__init__(program, profile=True)
+
+    def _link(self) -> None:
+        self.inner = self.emitted.emission.module.inner
+        if self.emitted.exports:
+            self.emitted.exports.extend(_times_of(x.name) for x in self.inner.values())
+        super()._link()
 
     def _python_step(self, step: Step) -> tuple[Any, ...]:
         kernel, *rest = super()._python_step(step)
@@ -99,7 +137,7 @@ class _Counted(Executable):
         return timed, *rest
 
     def reset(self) -> None:
-        """Count from zero."""
+        """Count from zero; inside control flow the counts of all runs add up, since only their ratios matter."""
         if self.linked is not None:
             self.cycles()[:] = 0
 
@@ -109,48 +147,86 @@ class _Counted(Executable):
         cycles = self.cycles().tolist() if self.linked is not None else [0] * count
         return [self.python.get(n, c) for n, c in enumerate(cycles)]
 
+    def inner_cycles(self) -> dict[Program, list[int]]:
+        """Cycles by step of each inner Program, of all runs."""
+        found = {}
+        for program, x in self.inner.items():
+            assert self.linked is not None
+            count = len(schedule_of(program).steps)
+            array = (ctypes.c_int64 * count).from_address(self.linked.address[_times_of(x.name)])
+            found[program] = list(array)
+        return found
 
-def shares(step: Step, reader: StepReader, limits: Limits) -> list[Share]:
-    """The equations of a step, those inside control flow too, each with its part of the time."""
-    parts = _parts(step, reader, 1)
-    seconds = [
-        (eqn, work.flops / limits.flops[4] + work.moved / limits.levels[0][1] + 1e-12, work)
-        for eqn, work in parts
-    ]
-    whole = sum(s for _, s, _ in seconds)
-    return [Share(eqn, s / whole, work) for eqn, s, work in seconds]
+
+class Part(NamedTuple):
+    """Of a step's time and runs: what goes to something inside."""
+
+    weight: float
+    trips: int
+    exact: bool
 
 
-def _parts(step: Step, reader: StepReader, trips: int) -> list[tuple[Equation, Work]]:
-    """Equations with their work in one run."""
+class _Sharing:
+    """Spreads the time of steps over equations: inside control flow as measured, inside a nest as the limits say."""
+
+    def __init__(self, cycles: dict[Program, list[int]], limits: Limits):
+        self.cycles, self.limits = cycles, limits
+
+    def shares(self, step: Step, reader: StepReader, part: Part) -> list[Share]:
+        """The equations of a step, those inside control flow too."""
+        if step.eqn is not None and has_native_form(step.eqn) and inner_programs(step.eqn):
+            return self.inside(inner_programs(step.eqn), part)
+        works = _works(step, reader)
+        estimates = [self.estimate(work) for _, work in works]
+        whole = sum(estimates)
+        return [
+            Share(
+                eqn, part.weight * t / whole, work.times(part.trips)._replace(exact=work.exact and part.exact)
+            )
+            for (eqn, work), t in zip(works, estimates, strict=True)
+        ]
+
+    def inside(self, programs: Sequence[Inner], part: Part) -> list[Share]:
+        whole = sum(sum(self.cycles.get(x.program, ())) for x in programs)
+        found = []
+        for x in programs:
+            schedule = schedule_of(x.program)
+            reader, known = StepReader(schedule), x.trips is not None
+            cycles = self.cycles.get(x.program) or [0] * len(schedule.steps)
+            for step, c in zip(schedule.steps, cycles, strict=True):
+                weight = part.weight * (c / whole if whole else 0.0)
+                trips = part.trips * (x.trips if x.trips is not None else 1)
+                found += self.shares(step, reader, Part(weight, trips, part.exact and known))
+        return found if whole else [*found, Share(None, part.weight, Work())]
+
+    def estimate(self, work: Work) -> float:
+        """Seconds that operations and bytes in the nearest cache take; more than none."""
+        return work.flops / self.limits.flops[4] + work.moved / self.limits.levels[0][1] + 1e-12
+
+
+def _works(step: Step, reader: StepReader) -> list[tuple[Equation | None, Work]]:
+    """The equations of a step that is no control flow, with their work."""
     if step.eqn is not None:
-        inner = inner_programs(step.eqn)
-        if inner and has_native_form(step.eqn):
-            return [part for x in inner for part in _inside(schedule_of(x.program), trips * (x.trips or 1))]
-        work = equation_work(step.eqn) if inner else step_work(step, schedule_of)
-        return [(step.eqn, work.times(trips))]
-    found: dict[int, tuple[Equation, Work]] = {id(e): (e, Work()) for e in reader.equations(step)}
+        inside = inner_programs(step.eqn)
+        return [(step.eqn, equation_work(step.eqn) if inside else step_work(step, schedule_of))]
+    found: dict[int, tuple[Equation | None, Work]] = {id(e): (e, Work()) for e in reader.equations(step)}
+    found = found or {0: (None, Work())}
     for nest in step.nests:
         _spread(nest, found)
-    return [(eqn, work.times(trips)) for eqn, work in found.values()]
+    return list(found.values())
 
 
-def _inside(schedule: Schedule, trips: int) -> list[tuple[Equation, Work]]:
-    reader = StepReader(schedule)
-    return [part for s in schedule.steps for part in _parts(s, reader, trips)]
-
-
-def _spread(nest: Any, found: dict[int, tuple[Equation, Work]]) -> None:
+def _spread(nest: Nest, found: dict[int, tuple[Equation | None, Work]]) -> None:
     """The work of a nest over its equations: bytes go to the first that reads, and to the one that writes."""
     waiting = {v: view_bytes(view) for v, view in nest.loads.items()}
     for e in nest.equations:
         read = sum(waiting.pop(v) for v in dict.fromkeys(e.inputs) if v in waiting)
         written = sum(nbytes(v.aval) for v in e.outputs if v in nest.stores)
-        eqn, work = found[id(e)]
-        found[id(e)] = eqn, Work(work.flops + flops_of(e), work.read + read, work.written + written)
-    rest = nest_work(nest)
-    left = Work(0, sum(waiting.values()), rest.written - sum(nbytes(v.aval) for v in nest.stores))
-    if found and left.moved:
-        key = next(reversed(found))
-        eqn, work = found[key]
-        found[key] = eqn, Work(work.flops, work.read + left.read, work.written + left.written)
+        _give(found, id(e), Work(flops_of(e), read, written))
+    stored = sum(nbytes(v.aval) for v in nest.stores)
+    _give(found, next(reversed(found)), Work(0, sum(waiting.values()), nest_work(nest).written - stored))
+
+
+def _give(found: dict[int, tuple[Equation | None, Work]], key: int, work: Work) -> None:
+    eqn, before = found[key]
+    found[key] = eqn, total((before, work))

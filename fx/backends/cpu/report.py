@@ -1,4 +1,4 @@
-"""Reports on compiled Programs: what `f.lower(*args)` asks of this backend, for `as_text`, `cost`, `explain`, `memory`."""
+"""Reports on compiled Programs: what `f.lower(*args)` shows comes from here."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def text(lowered: Any, stage: str) -> str:
     """The Program at a stage of compilation."""
     compiled = executable(lowered.program)
     stages = named_stages(compiled.stages)
-    if stage in stages:
+    if isinstance(stage, str) and stage in stages:
         return format_program(stages[stage])
     if stage == "simplified":
         return format_program(compiled.stages[-1].program)

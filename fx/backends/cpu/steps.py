@@ -92,8 +92,7 @@ class StepReader:
         if self.limits is None or not work.moved:
             return "", 0.0
         if not inner:
-            dtypes = [v.aval.dtype for e in equations for v in (*e.inputs, *e.outputs)]
-            return self.limits.bound(work.flops, work.moved, max((d.itemsize for d in dtypes), default=4))
+            return self.limits.bound(work.flops, work.moved, _float_bytes(equations))
         parts = [(s.seconds * (i.trips or 1), s.limit) for i in inner for s in i.steps]
         seconds = sum(s for s, _ in parts)
         return max(parts, default=(0.0, ""))[1], seconds
@@ -228,6 +227,12 @@ def why_python(eqn: Equation) -> str:
     if name not in OPERATIONS:
         return f"there is no native form of {name} of {operands}"
     return f"the native form of {name} does not take {operands} with these parameters"
+
+
+def _float_bytes(equations: Iterable[Equation]) -> int:
+    """Bytes of the widest real number that equations compute with."""
+    dtypes = {v.aval.dtype for e in equations for v in (*e.inputs, *e.outputs)}
+    return max((d.itemsize // (1 + (d.kind == "c")) for d in dtypes if d.kind in "fc"), default=4)
 
 
 # User lines

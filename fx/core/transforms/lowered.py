@@ -104,7 +104,9 @@ class Compiled:
                 lines(
                     f"{self.lowered.program.name} was compiled for other arguments.",
                     f"compiled for: {made}",
-                    f"called with:  {got}" if got != made else "called with another structure, or other static values",
+                    f"called with:  {got}"
+                    if got != made
+                    else "called with another structure, or other static values",
                     "Call the jitted function itself: it compiles once per signature.",
                 )
             )

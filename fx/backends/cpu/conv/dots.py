@@ -12,8 +12,6 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from ..engine import host
 from ..llvm import NULL, Function, Module, Value, const, i64, vector
 from ..operations.library import Library, Signature, call as call_library
@@ -247,8 +245,8 @@ def _sizes() -> list[tuple[int, int]]:
     """Features and entries whose sums and vectors fit the registers."""
     return [
         (features, entries)
-        for features in range(1, 9)
-        for entries in range(1, 10)
+        for features in range(1, 6)
+        for entries in (1, 2, 3, 4, 5, 6, 7, 9)
         if features * entries + features + entries < host().registers
     ]
 
@@ -388,7 +386,5 @@ def _libraries(numbers: Numbers) -> dict[str, Library]:
 
 
 _LIBRARIES = {
-    name: library
-    for dtype in (np.float32, np.float64)
-    for name, library in _libraries(Numbers(np.dtype(dtype))).items()
+    name: library for dtype in ("float32", "float64") for name, library in _libraries(Numbers(dtype)).items()
 }

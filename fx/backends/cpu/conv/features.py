@@ -41,7 +41,7 @@ class Features:
         self.direct = all(a.inside for a in part.axes)
         self.boxes = Boxes(part.axes, grown(part.axes, self._fits))
         self.positions = self.boxes.pieces(1)
-        self.copy = Copy(part.axes, self.boxes.extents, self.numbers.lanes)
+        self.copy = Copy(part.axes, self.boxes.extents, self.numbers.lanes, planes=False)
         self.places = in_place(part) if self.direct else self.copy.places
         self.tile = best_tile(scalar, self.positions, part.features.count)
         self.tiles = -(-part.features.count // self.tile.columns)
@@ -52,7 +52,7 @@ class Features:
 
     def _fits(self, box: Sequence[int]) -> bool:
         p, positions = self.part, Boxes(self.part.axes, box).pieces(1)
-        elements = 0 if self.direct else Copy(p.axes, box, 16).elements(p.channels.count)
+        elements = 0 if self.direct else Copy(p.axes, box, 16, planes=False).elements(p.channels.count)
         shared = Boxes(p.axes, box).count * p.groups.count >= TASKS or positions <= _FEW_POSITIONS
         return positions == 1 or (elements * self.bytes <= COPY_BYTES and positions <= _POSITIONS and shared)
 
@@ -67,7 +67,12 @@ class Features:
     def speed(self) -> float:
         """Useful products a cycle; to turn a result costs as much as some products."""
         depth = self.part.depth
-        return speed(self.tile, self.positions, self.part.features.count) * depth / (depth + 24) * 0.93
+        useful = speed(self.tile, self.positions, self.part.features.count) * depth / (depth + 24) * 0.93
+        return useful * self.part.share_beside(self.positions, self.tile.lanes, self.copy_cycles)
+
+    @property
+    def copy_cycles(self) -> float:
+        return 0 if self.direct else self.copy.cycles(self.part.channels.count)
 
     @property
     def stack(self) -> int:

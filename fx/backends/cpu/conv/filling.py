@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ....core.dtypes import bfloat16
 from ..llvm import Function, Module, Value, const, const_vector, i64, vector
 from ..operations.library import Library, Signature, call as call_library
 from .numbers import Numbers, first_lanes
+from .transposing import turn_name, write_turn
 
 AXES = 4
 """Axes of a nest: the batch and three more. Missing ones have one element."""
@@ -69,9 +69,44 @@ class _Fill:
         for case, stride in ((unit, 1), (pairs, 2)):
             with f.when(case):
                 self._channels(lambda first, stride=stride: _Rows(self, first, stride).fill)
-        with f.when(f.not_(f.or_(unit, pairs))):
+        other = f.not_(near)
+        if self.numbers.memory == self.numbers.scalar:
+            aside = f.and_(other, f.icmp("eq", self.x_step, i64(1)))
+            with f.when(aside):
+                self._channels_last()
+            other = f.and_(other, f.not_(aside))
+        with f.when(f.or_(other, f.and_(near, f.not_(f.or_(unit, pairs))))):
             self._channels(lambda first: functools.partial(self._elements, first))
         f.ret()
+
+    def _channels_last(self) -> None:
+        """Channels lie side by side: their vectors at neighbouring places are turned."""
+        self._zeros(i64(0), i64(0), self.f.mul(self.channels, self.copy_step))
+        channels, self.channels = self.channels, i64(1)
+        self._channels(lambda first: functools.partial(self._turned, first, channels))
+        self.channels = channels
+
+    def _turned(self, first: Value, channels: Value, source: Value, target: Value) -> None:
+        f, n, axis = self.f, self.numbers, self.axes[-1]
+        size, step = i64(n.bytes), axis["stride"]
+        apart = f.mul(f.mul(step, axis["x"]), size)
+        low, high = self.reach(first, step)
+        with f.loop(low, high, n.lanes) as loop:
+            lines = f.intrinsic("llvm.smin", f.sub(high, loop.index), i64(n.lanes))
+            place = f.add(first, f.mul(loop.index, step))
+            x = n.at(f, self.x, f.add(source, f.mul(place, axis["x"])))
+            to = f.gep(n.scalar, self.copy, f.add(target, loop.index))
+            row = f.mul(self.copy_step, size)
+            f.call(turn_name(n.scalar, True), "void", [x, apart, lines, channels, to, row])
+
+    def reach(self, first: Value, step: Value) -> tuple[Value, Value]:
+        """From where to where the places of a row are in x."""
+        f, axis = self.f, self.axes[-1]
+        least, most = (lambda a, b, n=n: f.intrinsic(f"llvm.s{n}", a, b) for n in ("min", "max"))
+        ends = f.sub(i64(0), first), f.sub(axis["size"], first)
+        up = lambda n: f.sdiv(f.add(most(n, i64(0)), f.sub(step, i64(1))), step)
+        low = least(up(ends[0]), axis["stop"])
+        return low, most(least(up(ends[1]), axis["stop"]), low)
 
     def _channels(self, rows: Callable[[Value], Row]) -> None:
         f = self.f
@@ -129,13 +164,8 @@ class _Rows:
 
     def __init__(self, fill: _Fill, first: Value, stride: int):
         self.all, self.first, self.stride = fill, first, stride
-        f, axis = fill.f, fill.axes[-1]
-        before, behind = f.sub(i64(0), first), f.sub(axis["size"], first)
-        if stride == 2:
-            before, behind = (f.ashr(f.add(n, i64(1)), i64(1)) for n in (before, behind))
-        least, most = (lambda a, b, n=n: f.intrinsic(f"llvm.s{n}", a, b) for n in ("min", "max"))
-        self.low = least(most(before, i64(0)), axis["stop"])
-        self.high = most(least(behind, axis["stop"]), self.low)
+        f = fill.f
+        self.low, self.high = fill.reach(first, i64(stride))
         length = f.sub(self.high, self.low)
         self.whole = f.add(self.low, f.and_(length, i64(-fill.numbers.lanes)))
         self.mask = [first_lanes(f, n, fill.numbers.lanes) for n in self._reach(f.sub(self.high, self.whole))]
@@ -180,10 +210,12 @@ class _Rows:
 
 
 def _write(m: Module, numbers: Numbers) -> None:
+    if numbers.memory == numbers.scalar:
+        write_turn(m, numbers.scalar, True)
     _Fill(_LIBRARIES[numbers.memory].define(m, f"fx_conv_fill_{numbers.memory}"), numbers).emit()
 
 
 _LIBRARIES = {
     n.memory: Library({f"fx_conv_fill_{n.memory}": Signature("void", _PARAMS)}, lambda m, n=n: _write(m, n))
-    for n in map(Numbers, map(np.dtype, ("float32", "float64", "float16", bfloat16())))
+    for n in map(Numbers, ("float32", "float64", "float16", "bfloat16"))
 }

@@ -97,7 +97,9 @@ class Forward:
         """Useful products a cycle, the ends of rows counted."""
         width, piece = self.boxes.extents[-1], self.tile.piece
         vectors = -(-self.boxes.pieces(piece) // self.tile.pieces)
-        return self._speed(self.tile, vectors) * width / (-(-width // piece) * piece)
+        useful = self._speed(self.tile, vectors) * width / (-(-width // piece) * piece)
+        cycles = 0 if self.direct else self.copy.cycles(self.part.channels.count)
+        return useful * self.part.share_beside(self.boxes.pieces(1), self.numbers.lanes, cycles)
 
     @property
     def stack(self) -> int:

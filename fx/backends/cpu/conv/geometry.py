@@ -70,6 +70,11 @@ class Part(NamedTuple):
         """Products in every result."""
         return self.channels.count * self.taps
 
+    def share_beside(self, positions: int, lanes: int, cycles: float) -> float:
+        """The share of the products in the time for a box of results that `cycles` are spent on besides."""
+        products = positions * self.features.count * self.depth / (2 * lanes)
+        return products / (products + cycles)
+
     @property
     def results(self) -> int:
         return self.groups.count * self.features.count * self.positions

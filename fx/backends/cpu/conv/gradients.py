@@ -39,13 +39,14 @@ class Gradient:
         self.part = part
         self.numbers = Numbers(y.dtype)
         self.bytes = 4 if self.numbers.scalar == "float" else 8
-        self.plain = self.numbers.memory == self.numbers.scalar and part.axes[-1].y == 1
+        near = part.axes[-1].y == 1 or part.features.y == 1
+        self.plain = near and self.numbers.memory == self.numbers.scalar
         """The other operand can be transposed from where it lies."""
         self.direct = all(a.inside for a in part.axes) and self.numbers.memory == self.numbers.scalar
         self.tile = best_tile(self.numbers.scalar, part.depth, part.features.count)
         self.tiles = -(-part.features.count // self.tile.columns)
         self.boxes = Boxes(part.axes, grown(part.axes, self._fits))
-        self.copy = Copy(part.axes, self.boxes.extents, self.numbers.lanes)
+        self.copy = Copy(part.axes, self.boxes.extents, self.numbers.lanes, planes=False)
         self.y_copy = self._y_copy(self.boxes.extents)
         self.places = in_place(part) if self.direct else self.copy.places
         self.row = self.tiles * self.tile.columns
@@ -59,7 +60,11 @@ class Gradient:
         positions = 1
         for n in box:
             positions *= n
-        elements = 0 if self.direct else Copy(self.part.axes, box, 16).elements(self.part.channels.count)
+        elements = (
+            0
+            if self.direct
+            else Copy(self.part.axes, box, 16, planes=False).elements(self.part.channels.count)
+        )
         elements += 0 if self.plain else self._y_copy(box).elements(self.tile.columns)
         return positions == 1 or (elements * self.bytes <= COPY_BYTES and positions <= _POSITIONS)
 

@@ -11,9 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from ....core.dtypes import bfloat16
 from ..llvm import Function, Module, Value, i64
 from ..operations.library import Library, Signature, call as call_library
 from .filling import AXES, numbers_table
@@ -194,5 +191,5 @@ _ELEMENTS = {
         },
         lambda m, n=n: _write_elements(m, n),
     )
-    for n in map(Numbers, map(np.dtype, ("float32", "float64", "float16", bfloat16())))
+    for n in map(Numbers, ("float32", "float64", "float16", "bfloat16"))
 }

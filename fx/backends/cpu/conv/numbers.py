@@ -8,21 +8,20 @@ from typing import Any
 import numpy as np
 
 from ..engine import host
-from ..llvm import TYPES, Function, Value, bits_of, const, const_vector, i64, is_float, like, vector
+from ..llvm import TYPES, Function, Value, bits_of, const, const_vector, i64, like, vector
 
 
 class Numbers:
     """Elements of one dtype: their type in memory, and in registers (float where they are narrower)."""
 
-    def __init__(self, dtype: np.dtype[Any]):
-        self.dtype = dtype
-        self.memory = TYPES[dtype.name]
+    def __init__(self, dtype: np.dtype[Any] | str):
+        name = dtype if isinstance(dtype, str) else dtype.name
+        self.memory = TYPES[name]
         self.scalar = "float" if self.memory in ("half", "bfloat") else self.memory
-        self.bytes = dtype.itemsize
+        self.bytes = bits_of(self.memory) // 8
         self.lanes = min(16, host().vector_bytes * 8 // bits_of(self.scalar))
         """Elements of a register."""
-        self.floating = is_float(self.scalar)
-        self.unsigned = dtype.kind in "ub"
+        self.unsigned = name[0] in "ub"
 
     def at(self, f: Function, base: Value, index: Value) -> Value:
         return f.gep(self.memory, base, index)

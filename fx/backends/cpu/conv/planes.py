@@ -60,10 +60,18 @@ class Span(NamedTuple):
 
 
 class Copy:
-    """The copy of what a box of results reads: spans of its axes, and offsets in it."""
+    """The copy of what a box of results reads: spans of its axes, and offsets in it.
 
-    def __init__(self, axes: Sequence[Axis], box: Sequence[int], lanes: int):
+    Without `planes` the elements stay in their order, and results step over those between.
+    """
+
+    def __init__(self, axes: Sequence[Axis], box: Sequence[int], lanes: int, planes: bool = True):
         self.lanes = lanes
+        self.over = [1 if planes else a.stride for a in axes]
+        """Elements of the copy from result to result."""
+        if not planes:
+            axes = [a._replace(stride=1) for a in axes]
+            box = [(n - 1) * over + 1 for n, over in zip(box, self.over, strict=True)]
         spans, step = [], 1
         for a, n in zip(reversed(axes), reversed(box), strict=True):
             spans.insert(0, _span(a, step))
@@ -73,7 +81,13 @@ class Copy:
             step *= spans[i].residues
         self.spans = spans
         taps = [[s.tap(k) for k in range(s.axis.window)] for s in spans]
-        self.places = Places(_uneven(step, lanes), tuple(s.step for s in spans), _sums(taps))
+        steps = tuple(s.step * over for s, over in zip(spans, self.over, strict=True))
+        self.places = Places(_uneven(step, lanes), steps, _sums(taps))
+        self.rows = step // (box[-1] + spans[-1].extra)
+
+    def cycles(self, channels: int) -> float:
+        """Roughly what it takes to make."""
+        return channels * (16 * self.rows + 2 * self.places.channel / self.lanes)
 
     def elements(self, channels: int) -> int:
         """Size, with room for the vectors that begin in it."""
@@ -85,6 +99,10 @@ class Copy:
     ) -> None:  # fmt: skip
         """Fill the copy for results from `starts` on, `extents` of them; channels of x are `channel` apart."""
         count = i64(channels) if isinstance(channels, int) else channels
+        starts = [f.mul(n, i64(over)) for n, over in zip(starts, self.over, strict=True)]
+        extents = [
+            f.add(f.mul(n, i64(over)), i64(1 - over)) for n, over in zip(extents, self.over, strict=True)
+        ]
         ahead = AXES - len(self.spans)
         one = (1, 0, 1, 0, 1, 1, 0, 0, 0)
         axes = [one] * ahead + [

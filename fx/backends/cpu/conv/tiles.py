@@ -13,15 +13,14 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from ..engine import host
 from ..llvm import Function, Module, Value, const, const_vector, i64, vector
 from ..operations.library import Library, Signature, call as call_library
 from .boxes import ENTRY
 from .numbers import Numbers
 
-MOST_FEATURES = 16
+_FEATURES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 16)
+MOST_FEATURES = _FEATURES[-1]
 
 
 class Tile(NamedTuple):
@@ -49,7 +48,7 @@ def sizes(pieces: int) -> list[tuple[int, int]]:
     return [
         (features, vectors)
         for vectors in range(1, 9 if pieces == 1 else 1 + 6 // pieces)
-        for features in range(1, MOST_FEATURES + 1)
+        for features in _FEATURES
         if features * vectors + vectors + 1 <= registers
     ]
 
@@ -230,7 +229,5 @@ def _libraries(numbers: Numbers) -> dict[str, Library]:
 
 
 _LIBRARIES = {
-    name: library
-    for dtype in (np.float32, np.float64)
-    for name, library in _libraries(Numbers(np.dtype(dtype))).items()
+    name: library for dtype in ("float32", "float64") for name, library in _libraries(Numbers(dtype)).items()
 }

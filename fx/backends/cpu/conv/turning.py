@@ -12,6 +12,8 @@ from ..llvm import Function, Module, Value, bits_of, const, i64, vector
 from ..operations.library import Library, Signature, call as call_library
 from .filling import AXES, numbers_table
 from .nests import LEVELS, counted, dot, entries, extents_table
+from .numbers import first_lanes
+from .transposing import turn_name, write_turn
 
 
 def emit_panel(
@@ -20,16 +22,17 @@ def emit_panel(
 ) -> None:  # fmt: skip
     """The panel (place in the nest, line): `lines` lines of the array, `wide` elements apart, side by side.
 
-    The axes are (count, step in elements). Rows have room for `columns` lines; what lines do not fill, and as many
-    rows behind the last as a vector has lanes, are overwritten with anything.
+    The axes are (count, step in elements); quick where the last of the steps or `wide` is 1. Rows have room for
+    `columns` lines; what lines do not fill, and up to a vector of rows behind the last, are overwritten with anything.
     """
-    axes = list(axes)
-    if axes[-1][1] != 1:
+    axes, aside = list(axes), wide == 1 and axes[-1][1] != 1
+    if axes[-1][1] != 1 and not aside:
         axes.append((1, 1))
     ahead = LEVELS - len(axes)
     counts = extents_table(f, [i64(n) if isinstance(n, int) else n for n, _ in axes], LEVELS)
     steps = numbers_table(f, [0] * ahead + [s for _, s in axes])
-    call_library(f, f"fx_conv_panel_{scalar}", [source, i64(wide), lines, counts, steps, panel, i64(columns)])
+    args = [source, i64(wide), lines, counts, steps, panel, i64(columns)]
+    call_library(f, f"fx_conv_{'lines' if aside else 'panel'}_{scalar}", args)
 
 
 def emit_rows(
@@ -64,69 +67,10 @@ def joined(
 
 def _write(m: Module, scalar: str) -> None:
     for exact in (False, True):
-        _write_turn(m, scalar, exact)
+        write_turn(m, scalar, exact)
     _write_panel(m, scalar)
+    _write_lines(m, scalar)
     _write_rows(m, scalar)
-
-
-def _write_turn(m: Module, scalar: str, exact: bool) -> None:
-    """target[i * row + j] = source[j * wide + i] for i < count and j < lines, at most a vector of lines.
-
-    Unless `exact`, the rest of every vector of the target, and up to a vector of rows behind the last, are
-    overwritten with anything. Steps are in bytes.
-    """
-    f = m.function(_turn(scalar, exact), "void", ["ptr", "i64", "i64", "i64", "ptr", "i64"])
-    source, wide, lines, count, target, row = f.args
-    lanes = host().vector_bytes * 8 // bits_of(scalar)
-    kind, last = vector(scalar, lanes), f.sub(lines, i64(1))
-    starts = [
-        f.gep("i8", source, f.mul(f.intrinsic("llvm.smin", i64(j), last), wide)) if j else source
-        for j in range(lanes)
-    ]
-    there = f.tail_mask(lines, lanes)
-
-    def put(x: Value, place: Value) -> None:
-        if exact:
-            f.masked_store(x, place, there)
-        else:
-            f.store(x, place)
-
-    def block(at: Value, rest: Value | None) -> None:
-        places, to = [f.gep(scalar, p, at) for p in starts], f.gep("i8", target, f.mul(at, row))
-        mask = None if rest is None else f.tail_mask(rest, lanes)
-        load = lambda p: f.load(kind, p) if mask is None else f.masked_load(kind, p, mask, const(kind, 0))
-        for i, x in enumerate(transposed(f, [load(p) for p in places])):
-            if exact and rest is not None:
-                with f.when(f.icmp("sgt", rest, i64(i))):
-                    put(x, to)
-            else:
-                put(x, to)
-            to = f.gep("i8", to, row)
-
-    whole = f.and_(count, i64(-lanes))
-    with f.loop(i64(0), whole, lanes) as loop:
-        block(loop.index, None)
-    with f.when(f.icmp("slt", whole, count)):
-        block(whole, f.sub(count, whole))
-    f.ret()
-
-
-def _turn(scalar: str, exact: bool) -> str:
-    return f"turn{'_exact' if exact else ''}_{scalar}"
-
-
-def transposed(f: Function, rows: list[Value]) -> list[Value]:
-    """The transpose of a square matrix of vectors: blocks of 1, 2, 4, ... lanes change places."""
-    n, width = len(rows), 1
-    while width < n:
-        low = [i + (n - width if i & width else 0) for i in range(n)]
-        high = [i + width for i in low]
-        for i in range(n):
-            if not i & width:
-                a, b = rows[i], rows[i + width]
-                rows[i], rows[i + width] = f.shuffle(a, b, low), f.shuffle(a, b, high)
-        width *= 2
-    return rows
 
 
 def _write_panel(m: Module, scalar: str) -> None:
@@ -144,10 +88,29 @@ def _write_panel(m: Module, scalar: str) -> None:
             some = f.intrinsic("llvm.smin", f.sub(lines, loop.index), i64(lanes))
             place = f.gep("i8", start, f.mul(loop.index, wide))
             target = f.gep(scalar, carry[0], loop.index)
-            f.call(_turn(scalar, False), "void", [place, wide, some, run, target, row])
+            f.call(turn_name(scalar, False), "void", [place, wide, some, run, target, row])
         return [f.gep("i8", carry[0], step)]
 
     counted(f, outer, [panel], body)
+    f.ret()
+
+
+def _write_lines(m: Module, scalar: str) -> None:
+    """The panel of lines that lie side by side already."""
+    f = _LIBRARIES[scalar].define(m, f"fx_conv_lines_{scalar}")
+    source, _, lines, counts, steps, panel, columns = f.args
+    lanes = host().vector_bytes * 8 // bits_of(scalar)
+    kind, apart = vector(scalar, lanes), entries(f, steps, LEVELS)
+
+    def body(indices: list[Value], carry: list[Value]) -> list[Value]:
+        start = f.gep(scalar, source, dot(f, indices, apart))
+        with f.loop(i64(0), lines, lanes) as loop:
+            mask = first_lanes(f, f.sub(lines, loop.index), lanes)
+            x = f.masked_load(kind, f.gep(scalar, start, loop.index), mask, const(kind, 0))
+            f.store(x, f.gep(scalar, carry[0], loop.index))
+        return [f.gep(scalar, carry[0], columns)]
+
+    counted(f, entries(f, counts, LEVELS), [panel], body)
     f.ret()
 
 
@@ -165,7 +128,7 @@ def _write_rows(m: Module, scalar: str) -> None:
             lines = f.intrinsic("llvm.smin", f.sub(length, loop.index), i64(lanes))
             place = f.gep("i8", carry[0], f.mul(loop.index, row))
             f.call(
-                _turn(scalar, True),
+                turn_name(scalar, True),
                 "void",
                 [place, row, lines, count, f.gep(scalar, start, loop.index), apart],
             )
@@ -179,6 +142,7 @@ _LIBRARIES = {
     scalar: Library(
         {
             f"fx_conv_panel_{scalar}": Signature("void", ("ptr", "i64", "i64", "ptr", "ptr", "ptr", "i64")),
+            f"fx_conv_lines_{scalar}": Signature("void", ("ptr", "i64", "i64", "ptr", "ptr", "ptr", "i64")),
             f"fx_conv_rows_{scalar}": Signature("void", ("ptr", "i64", "i64", "ptr", "ptr", "ptr", "i64")),
         },
         lambda m, scalar=scalar: _write(m, scalar),

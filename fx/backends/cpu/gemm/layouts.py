@@ -86,13 +86,18 @@ STAY = Arrangement(None, None, None)
 
 
 def arrangement(spec: str, left: Buffer, right: Buffer, out: Buffer) -> Arrangement | None:
-    """The cheapest one that makes products of matrices; None where plain loops are as good."""
+    """The cheapest one that makes products of matrices; None where plain loops are as good.
+
+    Products without a sum are left to loops: adding them to zero would lose the sign of -0.
+    """
     axes, sizes = axes_of(spec, left, right, out), sizes_of(spec, left, right)
+    if not axes.inner:
+        return None
     if form_of(axes):
         return STAY
     m, n, k = extent(axes.rows), extent(axes.cols), extent(axes.inner)
     scalar = not axes.out or axes.out[-1].size < 4
-    if not axes.inner or (m * n * k < 4 * (m * k + k * n + m * n) and not (scalar and k >= 256)):
+    if m * n * k < 4 * (m * k + k * n + m * n) and not (scalar and k >= 256):
         return None
     choices = []
     for inner_of in (0, 1):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..llvm import TYPES, Function, Value, i64
 from ..operations.operation import Buffer
 from .axes import Axes, Axis
-from .blocking import BATCH_AXES
+from .jobs import BATCH_AXES
 from .product import NO_HOOKS, Hooks, Product, emit_product
 
 NONE = Axis(1, 0, 0, 0)

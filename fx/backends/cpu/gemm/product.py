@@ -10,7 +10,7 @@ import numpy as np
 from ..engine import host
 from ..llvm import NULL, Function, Value, i64
 from .axes import Axis
-from .blocking import BATCH_AXES, PLAN, PRIVATE, SHARED
+from .jobs import BATCH_AXES, PLAN, PRIVATE, SHARED
 from .library import SUFFIX, library
 from .tiles import Tile, tile
 
@@ -112,8 +112,6 @@ THREADED = 4_000_000
 TASK, FULL_TASK = 1_000_000, 64_000_000
 """Operations that a task should have at least, and beyond which there are more tasks than a few."""
 FEW_TASKS, MOST_TASKS = 16, 128
-
-
 MOST_PARTS = 16
 SHORTEST_PART = 256
 """Steps that a part of a sum should have at least."""
@@ -192,14 +190,15 @@ def _batch(p: Product, size: int) -> dict[str, int]:
 def _pack_b(p: Product, t: Tile, hooks: Hooks) -> int:
     """Whether B is packed, and by whom."""
     aside = p.b_col != 1 or (not t.masks and p.n % t.lanes != 0) or hooks.pack_b is not NULL
-    large = p.m > REUSE * t.rows and p.k * p.n * t.bytes > host().l2 // 2
+    reuse = ALIASED_REUSE if p.b_k * t.bytes % 4096 == 0 else REUSE
+    large = p.m > reuse * t.rows and p.k * p.n * t.bytes > host().l2 // 2
     if not (aside or large):
         return 0
     return SHARED if large or (p.flops >= THREADED and p.products == 1) else PRIVATE
 
 
-REUSE = 12
-"""Rows of tiles that have to read a large B before it pays to pack it."""
+REUSE, ALIASED_REUSE = 12, 7
+"""Rows of tiles that read a large B before it pays to pack it; fewer where its rows displace each other in caches."""
 
 
 def _pack_a(p: Product, t: Tile, hooks: Hooks) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..llvm import Function, Module, Value, const, i64, vector
-from .blocking import GEMM_PARAMS, JOB, PLAN, batch_pointers, finish, least, parallel, private
+from .jobs import GEMM_PARAMS, JOB, PLAN, batch_pointers, finish, least, parallel, private
 from .tiles import Tile
 
 STREAMS = 8

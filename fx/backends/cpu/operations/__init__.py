@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import contract, convolution, cumulative, indexing, random_bits, windows
+from . import contract, convolution, cumulative, indexing, linalg, random_bits, sorting, windows
 from .operation import Operation
 
 OPERATIONS: dict[str, Operation] = {
@@ -10,6 +10,8 @@ OPERATIONS: dict[str, Operation] = {
     **convolution.OPERATIONS,
     **cumulative.OPERATIONS,
     **indexing.OPERATIONS,
+    **linalg.OPERATIONS,
     **random_bits.OPERATIONS,
+    **sorting.OPERATIONS,
     **windows.OPERATIONS,
 }

@@ -82,8 +82,9 @@ def can_fuse(spec: str, avals: Sequence[Aval]) -> bool:
     over; float32 or float64.
     """
     left, right, out = parse(spec)
-    shape = [d for aval in avals for d in aval.shape]
-    if avals[0].dtype.name not in ("float32", "float64") or 0 in shape or set(left) & set(right) <= set(out):
+    sizes = dict(zip(left + right, avals[0].shape + avals[1].shape, strict=True))
+    summed = [d for i, d in sizes.items() if i not in out and d != 1]
+    if avals[0].dtype.name not in ("float32", "float64") or 0 in sizes.values() or not summed:
         return False
     order = [2 * (i in left) + (i in right) for i in out]
     kinds = [kind for i, kind in enumerate(order) if i == 0 or order[i - 1] != kind]
