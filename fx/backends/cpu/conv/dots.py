@@ -341,7 +341,7 @@ class _Kernel:
             first = f.gep(kind, buffer, f.mul(loop.index, i64(t.lanes)))
             some = [f.load(kind, f.gep(kind, first, i64(i))) for i in range(t.lanes)]
             f.store(sums_of_lanes(f, some), f.gep(kind, totals, loop.index))
-        width = 1 << (t.entries - 1).bit_length()
+        width = max(2, 1 << (t.entries - 1).bit_length())
         kind = vector(scalar, width)
         mask, zero = f.tail_mask(entries, width), const(kind, 0.0)
         keep = f.and_(mask, f.splat(f.icmp("ne", old, i64(0)), width))

@@ -61,6 +61,7 @@ def _parts(x: Buffer, w: Buffer, y: Buffer, params: dict[str, Any]) -> list[Part
 
 
 _STACK = 2 << 20
+"""Most memory that a task may take from the stack of its thread."""
 
 Plan = Forward | Features | Gradient | Dots
 
