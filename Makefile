@@ -35,7 +35,8 @@ test: $(TEST_VENV)
 
 # The tests that draw their inputs; FX_FUZZ makes them draw many more.
 FUZZED = tests/badinput tests/laws/test_random_programs.py tests/primitives/test_indexing.py \
-         tests/numpy/test_getitem_and_at.py tests/core/test_tree.py tests/testing/test_strategies.py tests/laws/test_nesting.py
+         tests/numpy/test_getitem_and_at.py tests/core/test_tree.py tests/testing/test_strategies.py tests/laws/test_nesting.py \
+         tests/compiler/test_compiled_random.py tests/compiler/test_passes_random.py tests/compiler/test_pool.py
 
 fuzz: export FX_FUZZ := 1
 fuzz: $(TEST_VENV)

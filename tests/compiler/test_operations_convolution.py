@@ -96,6 +96,7 @@ GEOMETRIES = {
     "three axes": ((2, 3, 6, 7, 18), (4, 3, 3, 2, 3), ((1, 2, 1), ((1, 1), (0, 1), (1, 1)), (1,) * 3, (1,) * 3, 1, 1)),
     "no axes": ((37, 50), (23, 50), ((), (), (), (), 1, 1)),
     "tiny images": ((9, 5, 4, 4), (6, 5, 3, 3), ((1, 1), ((1, 1), (1, 1)), (1, 1), (1, 1), 1, 1)),
+    "many channels": ((4, 18, 2, 6), (5, 18, 5, 4), ((2, 1), ((-1, 3), (3, 2)), (3, 1), (1, 1), 1, 1)),
     "8 wide": ((3, 5, 8, 8), (6, 5, 3, 3), ((1, 1), ((1, 1), (1, 1)), (1, 1), (1, 1), 1, 1)),
     "window of all": ((5, 3, 6, 21), (7, 3, 6, 21), ((1, 1), ((0, 0), (0, 0)), (1, 1), (1, 1), 1, 1)),
     "large window": ((3, 4, 20, 33), (5, 4, 19, 32), ((1, 1), ((1, 0), (0, 1)), (1, 1), (1, 1), 1, 1)),
@@ -134,7 +135,7 @@ def test_low_precision(name, dtype):
 
 
 def test_random_geometries():
-    """Whole numbers, so that every sum is exact."""
+    """Whole numbers, so that every sum is exact; half of the cases with channels last."""
     rng = np.random.default_rng(7)
     done = 0
     while done < 60:
@@ -155,7 +156,9 @@ def test_random_geometries():
             conv.shape(*[Aval(v.shape, v.dtype) for v in (x, w)], **params)
         except ValueError:
             continue
-        np.testing.assert_array_equal(_run(x, w, params), conv.impl(np, x, w, **params))
+        if done % 2:
+            x = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+        np.testing.assert_array_equal(_strided(x, w, params), conv.impl(np, x, w, **params))
         done += 1
 
 
@@ -187,7 +190,17 @@ def _strided(x, w, params):
 
 
 @pytest.mark.parametrize(
-    "name", ["same", "strided", "spread", "1x1", "large window", "weight gradient", "no axes"]
+    "name",
+    [
+        "same",
+        "strided",
+        "spread",
+        "1x1",
+        "large window",
+        "weight gradient",
+        "no axes",
+        "many channels",
+    ],
 )
 @pytest.mark.parametrize("view", ["channels last", "reversed", "swapped", "every other"])
 def test_views(name, view):

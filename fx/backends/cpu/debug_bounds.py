@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import mmap
+import signal
 import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -25,11 +26,12 @@ from ...core.program import Program
 from ...core.source import describe
 from .emission import Emission, Segment
 from .engine import build, engine
-from .executable import Executable, _run_python
+from .executable import Executable, _raise_failure, _run_python
 from .llvm import Function, Module, Value, i64
 from .operations.operation import row_major
 
 PAGE = mmap.PAGESIZE
+PROT_NONE = 0
 PATTERNS = (0xA5, 0xFF)
 """What memory is filled with before the first and before the second run; the second is NaN in every float."""
 
@@ -170,6 +172,8 @@ class GuardedExecutable(Executable):
         for r in (*part.reads, *part.writes):
             now[r] = memory.array(owners.get(r, r))
         self._native(call, now, memory.arena)
+        if self.may_fail:
+            _raise_failure()
         damage = memory.damage()
         if damage is not None:
             self.fail(f"code wrote in front of {damage if isinstance(damage, str) else self.describe(damage)}")
@@ -235,11 +239,11 @@ class Memory:
             if s.content is not None:
                 self._view(s)[...] = s.content
         for s in self.slots.values():
-            _protect(address + s.first - PAGE, PAGE, mmap_none)
+            _protect(address + s.first - PAGE, PAGE, PROT_NONE)
             if not s.writable and s.end > s.first:
                 _protect(address + s.first, s.end - s.first, mmap.PROT_READ)
         for start in (base - PAGE, *[base + g for g in getattr(arena, "guards", ())]):
-            _protect(address + start, PAGE, mmap_none)
+            _protect(address + start, PAGE, PROT_NONE)
 
     def _view(self, s: Slot) -> Any:
         nbytes = int(np.prod(s.shape, dtype=np.int64)) * s.dtype.itemsize
@@ -268,10 +272,6 @@ class Memory:
         return bool((self.raw[lo:hi] == self.pattern).all())
 
 
-mmap_none = 0
-"""PROT_NONE"""
-
-
 @functools.cache
 def _libc() -> Any:
     return ctypes.CDLL(None, use_errno=True)
@@ -288,8 +288,6 @@ def _protect(address: int, nbytes: int, how: int) -> None:
 @functools.cache
 def ensure_reporting() -> None:
     """Provide `fx_mark(text, length)`; on a fault, the text marked last goes to stderr."""
-    import signal
-
     signals = [int(signal.SIGSEGV), int(signal.SIGBUS)]
     linked = build(_library(), ["fx_mark", "fx_fault", "fx_previous"])
     _kept.append(linked)

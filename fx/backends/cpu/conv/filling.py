@@ -54,6 +54,8 @@ class _Fill:
         self.f, self.numbers = f, numbers
         self.x, self.copy, axes, starts, extents, self.channels, self.x_step, self.copy_step = f.args
         self.axes: list[dict[str, Value]] = []
+        self.cleared = False
+        """The copy holds zeros already; in it rows are not written in the order of memory."""
         for i in range(AXES):
             load = lambda table, at: f.load("i64", f.gep("i64", table, i64(at)))
             axis = {name: load(axes, i * len(FIELDS) + j) for j, name in enumerate(FIELDS)}
@@ -82,9 +84,9 @@ class _Fill:
     def _channels_last(self) -> None:
         """Channels lie side by side: their vectors at neighbouring places are turned."""
         self._zeros(i64(0), i64(0), self.f.mul(self.channels, self.copy_step))
-        channels, self.channels = self.channels, i64(1)
+        channels, self.channels, self.cleared = self.channels, i64(1), True
         self._channels(lambda first: functools.partial(self._turned, first, channels))
-        self.channels = channels
+        self.channels, self.cleared = channels, False
 
     def _turned(self, first: Value, channels: Value, source: Value, target: Value) -> None:
         f, n, axis = self.f, self.numbers, self.axes[-1]
@@ -133,7 +135,8 @@ class _Fill:
         f, axis = self.f, self.axes[i]
         if i == AXES - 1:
             here = lambda: [row(source, target)][:0]
-            f.choose(there, here, lambda: [self._zeros(target, i64(0), axis["stop"])][:0])
+            empty = lambda: [] if self.cleared else [self._zeros(target, i64(0), axis["stop"])][:0]
+            f.choose(there, here, empty)
             return
         with f.loop(i64(0), axis["stop"]) as loop:
             place = f.add(firsts[i], f.mul(loop.index, axis["stride"]))
