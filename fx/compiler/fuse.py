@@ -88,6 +88,7 @@ class _Fusion:
         for self.position, eqn in enumerate(self.program.equations):
             walk[self.target.kind_of(eqn)](eqn)
         outputs = self.outputs()
+        self.siblings()
         return Schedule(self.program, self.ordered(), outputs)
 
     # Steps and their dependences
@@ -442,23 +443,23 @@ class _Fusion:
         self.home[out] = step.number
 
     def can_merge(self, a: Step, b: Step, eqn: Equation, dims: Dims) -> bool:
-        """Whether nest b can become part of nest a: one domain, the same axes for the result, no detour between."""
-        x, y = a.nest, b.nest
+        """Whether nest b can become part of nest a for an equation that reads both."""
+        x = a.nest
+        if {d for d in dims if d is not None} != set(range(len(x.shape))) or not self.alike(x, b.nest):
+            return False
+        return self.result_dims(b.nest, eqn) == dims and not self.detour(a, b) and not self.detour(b, a)
+
+    def alike(self, x: Nest, y: Nest) -> bool:
+        """Whether two nests can be one: the same domain, agreeing axes and reductions, and not too much in all."""
         if x.shape != y.shape or len(x.equations) + len(y.equations) > MAX_EQUATIONS:
             return False
-        if len(x.loads) + len(y.loads) > MAX_LOADS or self.result_dims(y, eqn) != dims:
-            return False
-        if {d for d in dims if d is not None} != set(range(len(x.shape))):
+        if len(x.loads) + len(y.loads) > MAX_LOADS or any(x.dims.get(v, d) != d for v, d in y.dims.items()):
             return False
         inner = x.inner if x.inner is not None else y.inner
         if x.inner is not None and y.inner is not None and x.inner != y.inner:
             return False
         both = [r.axes for r in (*x.reductions.values(), *y.reductions.values())]
-        if inner is not None and not all(_fits(axes, inner, x) for axes in both):
-            return False
-        if inner is None and not _agree(both, x):
-            return False
-        if any(x.dims.get(v, d) != d for v, d in y.dims.items()):
+        if not (_agree(both, x) if inner is None else all(_fits(axes, inner, x) for axes in both)):
             return False
         for p, q in ((x, y), (y, x)):
             for v, view in p.loads.items():
@@ -466,7 +467,28 @@ class _Fusion:
                     return False
                 if q.made(view.base) and not q.made(v):
                     return False
-        return not self.detour(a, b) and not self.detour(b, a)
+        return True
+
+    def siblings(self) -> None:
+        """Nests near each other that read the same large array over the same axes read it together."""
+        readers: dict[Any, Step] = {}
+        for step in list(self.steps):
+            if step is None or step.eqn is not None or len(step.nests) != 1 or step.nest.size < SMALL:
+                continue
+            if step.nest.copies:
+                continue
+            for v in list(step.nest.loads):
+                key = v, step.nest.dims[v], step.nest.shape
+                other = readers.get(key)
+                if other is not None and other.number not in self.merged and other is not step:
+                    if self.can_join(other, step):
+                        self.merge(step, other)
+                readers[key] = step
+
+    def can_join(self, a: Step, b: Step) -> bool:
+        """Whether two nests that do not wait for each other can be one."""
+        near = abs(a.position - b.position) <= WINDOW
+        return near and not self.reaches(a, b) and not self.reaches(b, a) and self.alike(a.nest, b.nest)
 
     def detour(self, a: Step, b: Step) -> bool:
         """Whether a third step lies on the way from a to b."""

@@ -14,6 +14,7 @@ from ..core.errors import ArgumentError
 from .drawing import canvas
 
 LARGEST = 10
+AFTER = 1 << 60
 _BAR, _ROWS = 40, 24
 ARGUMENT, CONSTANT, RESULT, TEMPORARY, WORKING = (
     "argument",
@@ -35,7 +36,7 @@ class Buffer:
     """Shape and dtype."""
     nbytes: int
     first: int
-    """The step before which it is needed; -1 for what is there before the run."""
+    """The step before which it is needed; -1 for what is there before the run, AFTER for copies made at its end."""
     last: int
     where: str = ""
     """The user's line that made it: `file:line in function: text`."""
@@ -47,6 +48,7 @@ class Buffer:
     def row(self) -> tuple[str, ...]:
         """For people."""
         life = "whole run" if self.first < 0 else f"steps {self.first}..{self.last}"
+        life = "at the end" if self.first == AFTER else life
         about = "; ".join(filter(None, (self.name, self.note)))
         return format_bytes(self.nbytes), self.kind, self.array, life, about, self.where
 
@@ -222,8 +224,9 @@ def alive(buffers: Iterable[Buffer], steps: int) -> list[int]:
     """Bytes by step."""
     change = [0] * (steps + 1)
     for b in buffers:
-        change[max(b.first, 0)] += b.nbytes
-        change[min(b.last, steps - 1) + 1] -= b.nbytes
+        if b.first != AFTER:
+            change[max(b.first, 0)] += b.nbytes
+            change[min(b.last, steps - 1) + 1] -= b.nbytes
     return list(accumulate(change[:steps]))
 
 

@@ -7,7 +7,9 @@ Core knows no compiler by name: a backend's compiler is provided once, as the mo
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -49,9 +51,21 @@ def provide(platform: str, module: str) -> None:
 
 
 def executable(program: Program) -> Executable:
-    """The host's executable of a Program, compiled once."""
-    found: Executable = program.once("executable", lambda: _compile(program))
+    """The host's executable of a Program, compiled once, however many threads ask."""
+    found: Executable | None = program.cache.get("executable")
+    if found is None:
+        with _compiling.setdefault(program, threading.RLock()):
+            try:
+                found = program.once("executable", lambda: _compile(program))
+            finally:
+                _compiling.pop(program, None)
     return found
+
+
+_compiling: dict[Program, Any] = {}
+"""A lock for each Program that some thread compiles."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_compiling.clear)
 
 
 def _compile(program: Program) -> Any:

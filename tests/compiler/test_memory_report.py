@@ -142,6 +142,28 @@ def test_donated_memory_is_used_again():
     assert measured.peak + measured.numpy.peak == pytest.approx(given.allocated, rel=0.02)
 
 
+def test_arguments_in_another_order_are_copied():
+    f, x = fx.jit(lambda x: fnp.exp(x) + 1), floats(800, 700)
+    plain, turned = f.memory(np.ascontiguousarray(x.T)), f.memory(x.T)
+    assert turned.peak - plain.peak == x.nbytes
+    assert any(b.name == "x in row-major order" for b in turned.buffers)
+    f(x.T)
+    with memory.region() as measured:
+        f(x.T)
+    assert measured.peak + measured.numpy.peak == pytest.approx(turned.allocated, rel=0.02)
+
+
+def test_results_that_are_the_callers_own_arrays_are_copied():
+    f, x = fx.jit(lambda x: (x, fnp.exp(x))), floats(500, 700)
+    assert f.memory(fnp.asarray(x) + 0).allocated == x.nbytes
+    planned = f.memory(x)
+    assert planned.allocated == planned.outputs == 2 * x.nbytes
+    f(x)
+    with memory.region() as measured:
+        f(x)
+    assert measured.peak + measured.numpy.peak == pytest.approx(planned.allocated, rel=0.02)
+
+
 def test_what_is_written_in_place_is_said():
     f = fx.jit(lambda x: fnp.exp(x @ x) @ x)
     report = f.memory(floats(300, 300))
@@ -166,7 +188,7 @@ def test_a_length_that_only_the_run_knows():
 
 @pytest.mark.parametrize("fun", [lambda x: x, lambda x: 3.0, lambda x: (), lambda x: (x, x)])
 def test_programs_that_take_no_memory(fun):
-    report = fx.jit(fun).memory(np.ones(10, np.float32))
+    report = fx.jit(fun).memory(fnp.ones(10))
     assert report.peak == 40 and report.temporaries == 0
     assert "no steps" in repr(report) and ET.fromstring(report.svg()) is not None
 

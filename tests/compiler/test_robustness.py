@@ -79,10 +79,16 @@ def test_an_interrupt_in_a_callback():
 
 # ---- memory
 def test_no_memory_for_results_or_temporaries():
-    big = fx.jit(lambda x: fnp.sum(fnp.cumsum(fnp.broadcast_to(x[:, None, None], (33, 1 << 20, 1 << 20)), 2), 1))
-    for _ in range(2):
-        with pytest.raises(fx.OutOfMemoryError):
-            big(X)
+    temporary = fx.jit(lambda x: fnp.sum(fnp.cumsum(fnp.broadcast_to(x[:, None], (33, 1 << 20)), 1)))
+    result = fx.jit(lambda x: fnp.broadcast_to(fnp.sin(x)[:, None], (33, 1 << 20)))
+    before = fx.memory.limit("64 MiB")
+    try:
+        for f in (temporary, result) * 2:
+            with pytest.raises(fx.OutOfMemoryError):
+                f(X)
+    finally:
+        fx.memory.limit(before)
+    assert temporary(X).shape == () and result(X).shape == (33, 1 << 20)
     np.testing.assert_allclose(np.asarray(fx.jit(fnp.sin)(X)), np.sin(X), rtol=1e-6)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import os
 import threading
 from typing import Any, NamedTuple
 
@@ -83,6 +84,10 @@ class Engine:
         self.jit = binding.create_lljit_compiler(self.machine)
         self.numbers = itertools.count()
         self.lock = threading.Lock()
+        if hasattr(os, "register_at_fork"):  # a child never finds code generation half done
+            os.register_at_fork(
+                before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self.lock.release
+            )
         self.symbols: dict[str, int] = {}
 
     def object_code(self, text: str) -> bytes:

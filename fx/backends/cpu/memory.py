@@ -9,6 +9,7 @@ from ...compiler.cost import is_known, nbytes
 from ...compiler.fuse import Step
 from ...compiler.memory_plan import peak
 from ...compiler.memory_report import (
+    AFTER,
     ARGUMENT,
     CONSTANT,
     DONATED,
@@ -24,7 +25,8 @@ from ...compiler.nest import View
 from ...core import tree
 from ...core.program import Program, Var
 from ...core.structure import Literal
-from .steps import StepReader, line_of, names_of, operation_title
+from .executable import KEPT_ARENA
+from .steps import StepReader, line_of, names_of, operation_title, reads
 
 
 def planned_memory(lowered: Any, executable: Any) -> MemoryReport:
@@ -35,6 +37,7 @@ def planned_memory(lowered: Any, executable: Any) -> MemoryReport:
 class _Planned:
     def __init__(self, lowered: Any, executable: Any):
         self.lowered, self.schedule = lowered, executable.schedule
+        self.shared = executable.shared
         self.emitted, self.emission = executable.emitted, executable.emitted.emission
         self.program: Program = self.schedule.program
         self.reader = StepReader(self.schedule)
@@ -51,14 +54,20 @@ class _Planned:
             v, buffer = stored[result]
             stored[result] = v, after(buffer, note)
             donated += buffer.nbytes
-        buffers = [*given, *[b for _, b in stored.values()], *self.temporaries()]
+        copies = {i: self.copy(i) for i in self.lowered.strided if self.native_readers(i)}
+        returned = self.returned()
+        made = [b for _, b in stored.values()]
+        buffers = [*given, *copies.values(), *made, *returned, *self.temporaries()]
+        fresh = [b for r, (_, b) in stored.items() if b.kind == RESULT and r not in reused]
+        end = sum(b.nbytes for b in (*fresh, *returned))
+        end += self.emitted.arena.nbytes if self.emitted.arena.nbytes <= KEPT_ARENA else 0
         variables = [*self.program.inputs, *[v for v, _ in stored.values()]]
         python = [s for s in self.emitted.parts if isinstance(s, Step) and not _is_callback(s)]
         return MemoryReport(
             name=self.program.name,
             steps=tuple(self.reader.title(s) for s in self.schedule.steps),
             buffers=tuple(sorted(buffers, key=lambda b: b.first)),
-            peak=sum(b.nbytes for b in given) + self.most(stored, set(reused)),
+            peak=sum(b.nbytes for b in given) + max(end, self.most(stored, set(reused), copies)),
             arena=self.emitted.arena.nbytes,
             least=peak(self.emitted.intervals),
             donated=donated,
@@ -67,8 +76,22 @@ class _Planned:
             unplanned=", ".join(dict.fromkeys(s.eqn.primitive.name for s in python if s.eqn is not None)),
         )
 
-    def most(self, stored: dict[int, tuple[Var, Buffer]], reused: set[int]) -> int:
+    def native_readers(self, i: int) -> list[int]:
+        """The steps of native code that read an input."""
+        steps = self.schedule.steps
+        return [
+            n for n, s in enumerate(steps) if self.emission.native[n] and self.program.inputs[i] in reads(s)
+        ]
+
+    def copy(self, i: int) -> Buffer:
+        """What native code reads instead of an input that is not in row-major order."""
+        aval, first = self.program.inputs[i].aval, self.native_readers(i)[0]
+        name = f"{self.input_name(i)} in row-major order"
+        return Buffer(name, TEMPORARY, str(aval), nbytes(aval), first, self.last)
+
+    def most(self, stored: dict[int, tuple[Var, Buffer]], reused: set[int], copies: dict[int, Buffer]) -> int:
         """The most bytes that a run holds of its own: a native part takes its results when it begins."""
+        waiting = dict(copies)
         most = held = self.emitted.arena.nbytes
         for part in self.emitted.parts:
             if isinstance(part, Step):
@@ -76,6 +99,7 @@ class _Planned:
                 new, working = [self.emitted.registers[v] for v in part.eqn.outputs], _working(part)
             else:
                 new, working = part.writes, 0
+                held += sum(waiting.pop(r).nbytes for r in part.reads if r in waiting)
             held += sum(stored[r][1].nbytes for r in new if r not in reused)
             most = max(most, held + working)
         return most
@@ -102,6 +126,16 @@ class _Planned:
             first = self.emission.born.get(v, 0)
             where = line_of(self.maker(v))
             found[register] = v, Buffer(name, kind, str(v.aval), nbytes(v.aval), first, self.last, where)
+        return found
+
+    def returned(self) -> list[Buffer]:
+        """Results that are inputs: copies, after the run, where the array is the caller's own or a constant's."""
+        names, found = result_names(self.lowered), []
+        for n, roots in self.shared.items():
+            o = self.schedule.outputs[n]
+            if type(o) is Var and any(i is None or i in self.lowered.foreign for i in roots):
+                name = f"{names[n]}, a copy of an argument that its owner may change"
+                found.append(Buffer(name, RESULT, str(o.aval), nbytes(o.aval), AFTER, AFTER))
         return found
 
     def maker(self, v: Var) -> Any:

@@ -35,7 +35,7 @@ from .arguments import (
 )
 from .call import call
 from .gradient import ShapeDtype
-from .lowered import Lowered, why_interpreted
+from .lowered import Lowered, foreign_inputs, strided_inputs, why_interpreted
 
 
 class Entry(NamedTuple):
@@ -136,10 +136,10 @@ class Jitted:
         """Trace for these arguments (arrays or ShapeDtype) and show every stage of compilation; nothing runs."""
         leaves, signature, (dynamic, keywords) = self._signature(args, kwargs)
         entry = self.entries.get(signature) or self._trace(signature, leaves, dynamic, keywords)
-        names, reason = self._leaf_names(args, kwargs), why_interpreted(leaves + entry.consts)
+        names, values = tuple(self._leaf_names(args, kwargs)), leaves + entry.consts
         return Lowered(
-            entry.program, entry.consts, signature.in_tree, entry.out_tree, entry.donated, tuple(names), reason,
-            self, signature,
+            entry.program, entry.consts, signature.in_tree, entry.out_tree, entry.donated, names,
+            why_interpreted(values), strided_inputs(values), foreign_inputs(values), self, signature,
         )  # fmt: skip
 
     def explain(self, *args: Any, **kwargs: Any) -> Any:
@@ -222,8 +222,7 @@ class Jitted:
         check_outputs(outputs, out_tree, self.fun, "jit")
         program, consts = closed_program(trace, outputs, name_of(self.fun))
         entry = Entry(program, consts, out_tree, self._donated(program, args, kwargs))
-        self.entries[signature] = entry
-        return entry
+        return self.entries.setdefault(signature, entry)  # one Program for threads that trace at once
 
     def _explain(self, new: Signature, args: Any, kwargs: Any) -> str:
         where = describe(here(3)) or ""

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import executor
-from ..array import as_buffer
+from ..array import Array, as_buffer
 from ..config import settings
 from ..devices import HOST, common_backend
 from ..errors import ArgumentError, lines
@@ -50,6 +52,10 @@ class Lowered:
     """Of the inputs that are arguments, by path; the rest are constants closed over."""
     interpreted: str | None
     """Why such a call is not compiled, if it is not."""
+    strided: tuple[int, ...]
+    """Inputs that are not in row-major order as they were given: native code reads copies of them."""
+    foreign: tuple[int, ...]
+    """Inputs that are arrays of the caller's own, not fx's: results that would be views of them are copies."""
     jitted: Jitted
     signature: Signature
 
@@ -120,6 +126,21 @@ def _text(signature: Signature, names: Sequence[str]) -> str:
     if len(names) != len(signature.avals):
         return ", ".join(map(str, signature.avals))
     return ", ".join(f"{n}: {a}" for n, a in zip(names, signature.avals, strict=True))
+
+
+def strided_inputs(values: Sequence[Any]) -> tuple[int, ...]:
+    """Which values are host arrays in another order than row-major, or not aligned."""
+    buffers = [x.buffer if type(x) is Array else x for x in values]
+    return tuple(
+        i
+        for i, b in enumerate(buffers)
+        if isinstance(b, np.ndarray) and not (b.flags.c_contiguous and b.flags.aligned)
+    )
+
+
+def foreign_inputs(values: Sequence[Any]) -> tuple[int, ...]:
+    """Which values are arrays that their owner may change."""
+    return tuple(i for i, x in enumerate(values) if type(x) is np.ndarray)
 
 
 def why_interpreted(values: Sequence[Any]) -> str | None:
