@@ -63,9 +63,10 @@ class Rewriter:
         return self.uses(var) == 1
 
     def resolve(self, atoms: Iterable[Any]) -> tuple[Atom, ...]:
-        """What stands for these atoms."""
+        """What stands for these atoms; a result that got another aval may be replaced once more."""
         get = self.stands_for.get
-        return tuple([get(v, v) for v in atoms])
+        found = [get(v, v) for v in atoms]
+        return tuple([get(v, v) for v in found])
 
     def emit(
         self, primitive: Primitive, inputs: Sequence[Atom], params: dict[str, Any], source: Any = None

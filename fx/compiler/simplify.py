@@ -20,6 +20,7 @@ from .passes.dead_code import dead_code
 from .passes.expansion import expansion
 from .passes.folding import folding
 from .passes.inline import inline
+from .passes.loop_batching import loop_batching
 from .rewriting import Pass
 
 ROUNDS = 3
@@ -43,7 +44,7 @@ def _simplify(program: Program) -> list[Stage]:
     for step in (inline, dead_code, common_subexpressions):
         _run(step, stages)
     for _ in range(ROUNDS):
-        changed = [_run(step, stages) for step in (algebra, folding)]
+        changed = [_run(step, stages) for step in (algebra, folding, loop_batching)]
         if not any(changed):
             break
         _run(common_subexpressions, stages)

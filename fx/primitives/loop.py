@@ -25,12 +25,8 @@ from ..core.transforms.forward import fill, is_zero, jvp_program, pick, rewrite
 from ..core.transforms.inner import arrange
 from ..core.transforms.reverse import linearize_program, transpose_in
 from .loop_batching import batch_loop
-from .loop_execution import run_loop
+from .loop_execution import COMPILED_TRIPS, run_loop
 from .loop_layout import Active, Layout
-
-
-COMPILED_TRIPS = 32
-"""From so many trips compiling a loop pays for itself at once."""
 
 
 class Loop(Primitive):

@@ -12,15 +12,20 @@ from ..core.executor import compiled_runner
 from ..core.transforms.call import runner
 from .loop_layout import Layout
 
+COMPILED_TRIPS = 32
+"""From so many trips compiling the body pays for itself at once."""
+
 
 def run_loop(xp: Any, at: Layout) -> list[Any]:
-    body = compiled_runner(at.body, xp) or runner(at.body, xp)
+    body = runner(at.body, xp)
     nk = len(at.carry)
     if at.cond is not None:
         return _run_while(xp, at, body)
     n = at.length if at.length is not None else int(at.head[0])
     carry, consts, xs = list(at.carry), at.consts, at.xs
     stacks = _stacks(xp, at, n)
+    if n >= COMPILED_TRIPS:
+        body = compiled_runner(at.body, xp) or body
     for t in range(n - 1, -1, -1) if at.reverse else range(n):
         outs = body([*consts, *carry, *[x[t] for x in xs]])
         carry = outs[:nk]
@@ -54,11 +59,14 @@ def _store(xp: Any, stack: Any, t: int, y: Any) -> Any:
 
 def _run_while(xp: Any, at: Layout, body: Callable[..., Any]) -> list[Any]:
     """Residual stacks grow by doubling; they are cut to the number of trips at the end."""
-    going = compiled_runner(at.cond, xp) or runner(at.cond, xp)
+    going = runner(at.cond, xp)
     nk = len(at.carry)
     carry, t, room = list(at.carry), 0, 16
     stacks = _stacks(xp, at, room)
     while bool(going([*at.cond_consts, *carry])[0]):
+        if t == COMPILED_TRIPS:
+            body = compiled_runner(at.body, xp) or body
+            going = compiled_runner(at.cond, xp) or going
         outs = body([*at.consts, *carry, *[x[t] for x in at.xs]])
         carry = outs[:nk]
         if t == room and stacks:

@@ -131,6 +131,9 @@ def test_the_reason_is_found_inside_of_loops():
 
     (step,) = [s for s in explained(loop, floats(6)).steps if s.kind == "python"]
     assert step.reason == "in its body, pure_callback calls a Python function"
+    assert [s.kind for s in step.inner[0].steps] == ["python"] and "body, 3 times" in repr(
+        explained(loop, floats(6))
+    )
 
 
 def test_a_length_that_only_the_run_knows():

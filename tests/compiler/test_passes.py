@@ -131,3 +131,11 @@ def test_an_output_keeps_its_aval_where_a_weak_value_takes_its_place():
     assert program.out_avals[0].weak != program.out_avals[1].weak
     assert simplified(program).out_avals == program.out_avals
     check(simplified(program))
+
+
+def test_a_result_that_loses_its_weakness_may_still_be_replaced():
+    """A weak operand gives the slice another aval; then a rule removes the slice."""
+    with fx.config(default_float="float64"):
+        program = fx.jit(lambda x, h: fnp.gradient(x, h)).lower(np.arange(2.0), 0.5).program
+    for stage in simplify(program):
+        check(stage.program)

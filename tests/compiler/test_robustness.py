@@ -59,10 +59,10 @@ def chain(n, seed=0.0):
 
 @pytest.mark.parametrize("after", [0.01, 0.03, 0.08, 0.15])
 def test_an_interrupt_while_a_function_is_compiled(after):
-    f = fx.jit(chain(300, after))
+    f = fx.jit(chain(120, after))
     interrupted(lambda: f(X), after)
     with fx.config(compile=False):
-        want = np.asarray(fx.jit(chain(300, after))(X))
+        want = np.asarray(fx.jit(chain(120, after))(X))
     np.testing.assert_allclose(np.asarray(f(X)), want, rtol=1e-4, atol=1e-4)
 
 
@@ -79,16 +79,16 @@ def test_an_interrupt_in_a_callback():
 
 # ---- memory
 def test_no_memory_for_results_or_temporaries():
-    temporary = fx.jit(lambda x: fnp.sum(fnp.cumsum(fnp.broadcast_to(x[:, None], (33, 1 << 20)), 1)))
-    result = fx.jit(lambda x: fnp.broadcast_to(fnp.sin(x)[:, None], (33, 1 << 20)))
-    before = fx.memory.limit("64 MiB")
+    temporary = fx.jit(lambda x: fnp.sum(fnp.cumsum(fnp.broadcast_to(x[:, None], (33, 1 << 19)), 1)))
+    result = fx.jit(lambda x: fnp.broadcast_to(fnp.sin(x)[:, None], (33, 1 << 19)))
+    before = fx.memory.limit("32 MiB")
     try:
         for f in (temporary, result) * 2:
             with pytest.raises(fx.OutOfMemoryError):
                 f(X)
     finally:
         fx.memory.limit(before)
-    assert temporary(X).shape == () and result(X).shape == (33, 1 << 20)
+    assert temporary(X).shape == () and result(X).shape == (33, 1 << 19)
     np.testing.assert_allclose(np.asarray(fx.jit(fnp.sin)(X)), np.sin(X), rtol=1e-6)
 
 

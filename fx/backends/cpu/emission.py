@@ -317,7 +317,8 @@ class Emission:
     def kernel(self, f: Function, kernel: Kernel, scratch: Value) -> None:
         if kernel.plan.nest.size == 0:
             return
-        pointers = [self.pointer(f, b) for b in kernel.bases]
+        starts = zip(kernel.bases, kernel.shifts, strict=True)
+        pointers = [f.gep("i8", self.pointer(f, b), i64(shift)) for b, shift in starts]
         if kernel.chunks == 1:
             f.call(kernel.name, "void", [*pointers, scratch, i64(0), i64(0), i64(kernel.units)])
         else:

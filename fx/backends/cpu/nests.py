@@ -6,8 +6,10 @@ void nest_end(bases..., scratch)                 reductions that run over units:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +35,8 @@ class Kernel(NamedTuple):
     name: str
     bases: list[Var]
     """The arrays it touches, in the order of its parameters."""
+    shifts: list[int]
+    """Bytes from the start of each array to where the kernel takes it to begin."""
     chunks: int
     units: int
     scratch: int
@@ -44,15 +48,32 @@ class Kernel(NamedTuple):
 
 def emit_nest(module: Module, nest: Nest, name: str) -> Kernel:
     """Write a nest into a module; a nest that does the same as one before is that one, on other arrays."""
+    nest, shifts = moved_to_start(nest)
     key, arrays = signature(nest)
-    known = module.kernels.get(key)
-    if known is not None:
-        kernel, numbers = known
-        return kernel._replace(bases=[arrays[n] for n in numbers])  # type: ignore[no-any-return]
-    kernel = _Emitter(module, Plan(nest), name).run()
-    number = {v: n for n, v in enumerate(arrays)}
-    module.kernels[key] = kernel, [number[b] for b in kernel.bases]
-    return kernel
+    if key not in module.kernels:
+        kernel = _Emitter(module, Plan(nest), name).run()
+        number = {v: n for n, v in enumerate(arrays)}
+        module.kernels[key] = kernel, [number[b] for b in kernel.bases]
+    kernel, numbers = module.kernels[key]
+    bases = [arrays[n] for n in numbers]
+    return kernel._replace(bases=bases, shifts=[shifts.get(b, 0) for b in bases])
+
+
+def moved_to_start(nest: Nest) -> tuple[Nest, dict[Var, int]]:
+    """The nest with windows that begin at 0 where an array is touched through one only, and by how many bytes.
+
+    The thousand parts of a concatenation are one kernel then.
+    """
+    windows = [*nest.loads.values(), *[view for _, view in nest.copies]]
+    uses = Counter([*[w.base for w in windows], *nest.stores])
+    shifts = {w.base: w.offset * w.base.aval.dtype.itemsize for w in windows if w.offset and uses[w.base] == 1}
+    if not shifts:
+        return nest, {}
+    start = lambda w: w._replace(offset=0) if w.base in shifts else w
+    found = copy(nest)
+    found.loads = {v: start(w) for v, w in nest.loads.items()}
+    found.copies = [(v, start(w)) for v, w in nest.copies]
+    return found, shifts
 
 
 def signature(nest: Nest) -> tuple[Any, list[Any]]:
@@ -63,7 +84,7 @@ def signature(nest: Nest) -> tuple[Any, list[Any]]:
         return v if type(v) is Literal else number.setdefault(v, len(number))
 
     def window(view: Any) -> Any:
-        return ref(view.base), view.base.aval, view.offset, view.strides, view.shape
+        return ref(view.base), view.base.aval.dtype, view.offset, view.strides, view.shape
 
     loads = tuple((ref(v), v.aval, window(view)) for v, view in nest.loads.items())
     body = tuple(
@@ -118,7 +139,9 @@ class _Emitter:
         self.finish_chunk()
         f.ret()
         end = self.emit_end() if self.late else None
-        return Kernel(self.name, self.bases, self.plan.chunks, self.plan.units, self.scratch, end, self.plan)
+        return Kernel(
+            self.name, self.bases, [0] * len(self.bases), self.plan.chunks, self.plan.units, self.scratch, end, self.plan
+        )
 
     # Reductions that end late: their parts in memory
 

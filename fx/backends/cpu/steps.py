@@ -46,7 +46,7 @@ class StepReader:
     def step(self, n: int, step: Step) -> StepReport:
         equations = self.equations(step)
         work = step_work(step, schedule_of)
-        inner = self.inner(step) if step.eqn is not None and has_native_form(step.eqn) else ()
+        inner = self.inner(step)
         limit, seconds = self.bound(work, equations, inner)
         return StepReport(
             number=n,
@@ -78,11 +78,10 @@ class StepReader:
         return list(found.values())
 
     def inner(self, step: Step) -> tuple[InnerReport, ...]:
-        """The steps inside control flow."""
-        assert step.eqn is not None
+        """The steps inside control flow; where Python runs it, its Programs are compiled on their own."""
         return tuple(
             InnerReport(x.role, x.trips, StepReader(schedule_of(x.program), self.limits).steps())
-            for x in inner_programs(step.eqn)
+            for x in (inner_programs(step.eqn) if step.eqn is not None else ())
         )
 
     def bound(

@@ -39,7 +39,7 @@ def _hoist(at: Rewriter, eqn: Equation, layout: Layout, trips: Trips) -> bool:
 
 
 def _split(trips: Trips) -> _Split | None:
-    body, nc, nk = trips.body, trips.nc, trips.nk
+    body, nc = trips.body, trips.nc
     moved = _moved(trips)
     if not moved:
         return None

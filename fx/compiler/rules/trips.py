@@ -198,7 +198,9 @@ def makers(body: Program) -> dict[Any, Equation]:
     return {v: e for e in body.equations for v in e.outputs}
 
 
-def root(v: Any, made: Mapping[Any, Equation], there: Mapping[Any, Any] | set[Any]) -> tuple[Any, list[Equation]]:
+def root(
+    v: Any, made: Mapping[Any, Equation], there: Mapping[Any, Any] | set[Any]
+) -> tuple[Any, list[Equation]]:
     """The variable that v rearranges, the first that has a stack if any has, and the equations from it to v."""
     moves: list[Equation] = []
     e = made.get(v)
