@@ -11,17 +11,20 @@ import heapq
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from ..core.avals import DYNAMIC
 from ..core.program import Equation, Program, Var, effectful
 from ..core.structure import Literal
 from ..primitives import markers, shape
 from . import views
-from .kinds import FREE, OTHER, PLACE, POINTWISE, REDUCE, VIEW, view_kind
+from .kinds import FREE, OTHER, PLACE, POINTWISE, REDUCE, VIEW, cost_of, view_kind
 from .nest import Dims, Nest, Reduce, View, whole
 
 WINDOW = 64
 """A nest can be joined until so many younger steps exist: what bounds the search for circles."""
 MAX_EQUATIONS = 160
 MAX_LOADS = 40
+CHEAP, MAX_REPEATED = 3, 6
+"""Operations per element up to which a value is computed again rather than stored, and equations at most."""
 SMALL = 4096
 """Elements up to which a nest may wait for a reduction over its whole domain."""
 
@@ -75,6 +78,8 @@ class _Fusion:
         self.views: dict[Any, View] = {}
         self.alias: dict[Any, tuple[Any, Equation]] = {}
         self.free: dict[Any, Equation] = {}
+        self.pointwise_of: dict[Any, Equation] = {}
+        self.wanted = set(program.outputs)
         self.merged: dict[int, int] = {}
         self.last_effect: int | None = None
         self.position = 0
@@ -88,7 +93,7 @@ class _Fusion:
         for self.position, eqn in enumerate(self.program.equations):
             walk[self.target.kind_of(eqn)](eqn)
         outputs = self.outputs()
-        self.siblings()
+        self.relatives()
         return Schedule(self.program, self.ordered(), outputs)
 
     # Steps and their dependences
@@ -268,6 +273,7 @@ class _Fusion:
 
     def pointwise(self, eqn: Equation) -> None:
         out = eqn.outputs[0]
+        self.pointwise_of[out] = eqn
         for step in self.candidates(eqn):
             if self.join(step, eqn):
                 return
@@ -389,9 +395,51 @@ class _Fusion:
         nest.dims[x] = _follows(x, dims, out)
         if x in self.free:
             nest.equations.append(self.free[x])
-        else:
+        elif not self.repeat(step, x):
             nest.loads[x] = self.stored(x)
             self.need(step, x)
+
+    def repeat(self, step: Step, x: Any) -> bool:
+        """Compute a cheap value again from what is stored, instead of storing it as well."""
+        if x in self.views or x in self.wanted:
+            return False
+        chain: dict[Any, Equation] = {}
+        leaves = self.leaves_of(x, chain)
+        if leaves is None or sum(v not in self.views for v in leaves) > 1:
+            return False
+        nest = step.nest
+        if any(v in nest.dims and nest.dims[v] != nest.dims[x] for v in (*chain, *leaves) if v is not x):
+            return False
+        for v, eqn in reversed(chain.items()):
+            nest.dims[v] = nest.dims[x]
+            nest.equations.append(eqn)
+        for v in leaves:
+            if v not in nest.dims:
+                nest.dims[v] = nest.dims[x]
+                nest.loads[v] = self.stored(v)
+                self.need(step, v)
+        return True
+
+    def leaves_of(self, x: Any, chain: dict[Any, Equation]) -> list[Any] | None:
+        """What x is made of by few cheap equations of one shape; None if it is not."""
+        leaves: dict[Any, None] = {}
+        stack = [x]
+        while stack:
+            v = stack.pop()
+            eqn = self.pointwise_of.get(v)
+            if v in self.views or eqn is None or cost_of(eqn) > CHEAP:
+                leaves[v] = None
+                continue
+            operands = [u for u in eqn.inputs if type(u) is not Literal]
+            if len(chain) == MAX_REPEATED or any(u.aval.shape != x.aval.shape for u in operands):
+                leaves[v] = None
+                continue
+            chain.pop(v, None)
+            chain[v] = eqn
+            stack.extend(operands)
+        if x in leaves or len(leaves) > 2 or any(v in self.free for v in leaves):
+            return None
+        return list(leaves)
 
     def reduce(self, eqn: Equation) -> None:
         x, out = eqn.inputs[0], eqn.outputs[0]
@@ -406,8 +454,8 @@ class _Fusion:
     def join_reduction(self, step: Step, eqn: Equation) -> bool:
         nest, x = step.nest, eqn.inputs[0]
         dims = nest.dims[x]
-        if any(dims[a] is None and x.aval.shape[a] != 1 for a in eqn.params["axes"]):
-            return False
+        if any(axis is None and d != 1 for axis, d in zip(dims, x.aval.shape, strict=True)):
+            return False  # repeated along an axis that the nest does not walk
         axes = frozenset(dims[a] for a in eqn.params["axes"]) - {None}
         level = nest.axes_of(x)
         waiting = self.rows_for(nest, eqn)
@@ -469,14 +517,16 @@ class _Fusion:
                     return False
         return True
 
-    def siblings(self) -> None:
-        """Nests near each other that read the same large array over the same axes read it together."""
+    def relatives(self) -> None:
+        """Nests that read the same large array over the same axes, and those that directly feed one, become one."""
         readers: dict[Any, Step] = {}
         for step in list(self.steps):
-            if step is None or step.eqn is not None or len(step.nests) != 1 or step.nest.size < SMALL:
+            if step is None or not self.is_large_nest(step):
                 continue
-            if step.nest.copies:
-                continue
+            for v in list(step.nest.loads):
+                maker = self.step_of(v)
+                if maker is not None and maker is not step and self.feeds(maker, step, v):
+                    self.merge(step, maker)
             for v in list(step.nest.loads):
                 key = v, step.nest.dims[v], step.nest.shape
                 other = readers.get(key)
@@ -484,6 +534,15 @@ class _Fusion:
                     if self.can_join(other, step):
                         self.merge(step, other)
                 readers[key] = step
+
+    def is_large_nest(self, step: Step) -> bool:
+        return step.eqn is None and len(step.nests) == 1 and step.nest.size >= SMALL and not step.nest.copies
+
+    def feeds(self, maker: Step, step: Step, v: Any) -> bool:
+        """Whether the nest that makes v can be part of the one that reads it: nothing else lies between."""
+        if not self.is_large_nest(maker) or not maker.nest.made(v) or not self.alike(maker.nest, step.nest):
+            return False
+        return not self.detour(maker, step) and not self.reaches(step, maker)
 
     def can_join(self, a: Step, b: Step) -> bool:
         """Whether two nests that do not wait for each other can be one."""
@@ -609,6 +668,9 @@ class _Fusion:
                 found.append(v)
                 continue
             view = self.filled(v) if type(v) is Literal else self.contiguous(v)
+            if DYNAMIC in v.aval.shape:
+                found.append(view)
+                continue
             part = view.shape != view.base.aval.shape and _numel(view.shape) != view.base.aval.size
             if view.base in inputs or view.base in taken or view.offset or part:
                 view = self.duplicate(v, view)

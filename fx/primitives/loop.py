@@ -47,15 +47,16 @@ class Loop(Primitive):
 
     def kernel(self, xp: Any, params: dict[str, Any]) -> Any:
         """Loops of many trips are compiled, also where the Program around them is interpreted."""
-        length = params["length"]
-        if xp is not np or (length is not None and length < COMPILED_TRIPS):
+        length, body = params["length"], params["body"]
+        ragged = any(DYNAMIC in a.shape for a in (*body.in_avals, *body.out_avals))
+        if xp is not np or ragged or (length is not None and length < COMPILED_TRIPS):
             return super().kernel(xp, params)
 
         def run(*operands: Any) -> Any:
             if not compiles():
                 return self.impl(xp, *operands, **params)
             avals = [Aval(x.shape, x.dtype) for x in operands]
-            return equation_runner(self, params, avals, params["body"])(operands)
+            return equation_runner(self, params, avals, body)(operands)
 
         return run
 

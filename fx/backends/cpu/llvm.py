@@ -234,6 +234,8 @@ class Function:
         self.flags = ""
         """Fast-math flags of fadd, fsub and fmul; `contract` where fusing to fma is welcome."""
         self.cache: dict[Any, Value] = {}
+        self.first_lane: set[str] = set()
+        """Masks of the first lane alone."""
 
     def __str__(self) -> str:
         params = ", ".join(f"{p} %a{i}" for i, p in enumerate(self.params))
@@ -273,6 +275,8 @@ class Function:
         return y if x.text == "1" else self._binary("mul", x, y)
 
     def sub(self, x: Value, y: Value) -> Value:
+        if x.type == "i64" and x.text.isdecimal() and y.text.isdecimal():
+            return i64(int(x.text) - int(y.text))
         return self._binary("sub", x, y)
 
     def sdiv(self, x: Value, y: Value) -> Value:
@@ -425,7 +429,10 @@ class Function:
 
     def tail_mask(self, remaining: Value, lanes: int) -> Value:
         """The mask of the first `remaining` lanes (i64)."""
-        return self.icmp("slt", self.iota("i64", lanes), self.splat(remaining, lanes))
+        mask = self.icmp("slt", self.iota("i64", lanes), self.splat(remaining, lanes))
+        if remaining.text == "1":
+            self.first_lane.add(mask.text)
+        return mask
 
     # Memory
 
@@ -453,6 +460,10 @@ class Function:
         )
 
     def masked_store(self, x: Value, pointer: Value, mask: Value) -> None:
+        """One lane is stored as a scalar: LLVM 22 makes the store too wide where its value was truncated."""
+        if mask.text in self.first_lane:
+            self.store(self.extract(x, 0), pointer)
+            return
         name = f"llvm.masked.store.{mangle(x.type)}.p0"
         self.module.declare(name, "void", [x.type, "ptr", "i32 immarg", mask.type])
         align = bits_of(scalar_of(x.type)) // 8

@@ -59,7 +59,7 @@ def _moved(trips: Trips) -> set[Equation]:
     moved: set[Equation] = set()
     room = trips.room
     for e in body.equations:
-        if e.outputs[0] in free and _pays(e, varying):
+        if not free.isdisjoint(e.outputs) and _pays(e, varying):
             way = _way(e, made, varying) - moved
             size = trips.bytes([v for w in way for v in w.outputs])
             if size <= room:

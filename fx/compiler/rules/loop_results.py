@@ -95,7 +95,9 @@ class _Finder:
     def _choose(self) -> None:
         """All products that may go, if that pays, else one after the other."""
         staying = _staying(self.trips)
-        products = [e for e in self.trips.body.equations if e.outputs[0] not in staying and self._is_small(e)]
+        products = [
+            e for e in self.trips.body.equations if staying.isdisjoint(e.outputs) and self._is_small(e)
+        ]
         if products and not self._take(products):
             taken: list[Equation] = []
             for e in products:

@@ -8,8 +8,10 @@ where their operand has a stack. Addition in another order rounds differently, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ...core.primitive import Primitive
 from ...core.program import Equation, Program, Var, prune
 from ...core.source import Source
 from ...primitives import elementwise as ew
@@ -28,7 +30,6 @@ class _Operand(NamedTuple):
     moves: list[Equation]
     letters: str
     shape: tuple[int, ...]
-    """Without axes along which it repeats itself."""
 
 
 class _Term(NamedTuple):
@@ -122,7 +123,8 @@ def _emit(at: Rewriter, term: _Term, stacks: dict[Any, Any]) -> Atom:
 def _split(trips: Trips) -> _Split | None:
     finder = _Finder(trips)
     addends = {i: found for i in range(trips.nk) if (found := finder.addends(i))}
-    terms = {i: [finder.term(v, minus) for v, minus in found] for i, found in addends.items()}
+    shapes = [v.aval.shape for v in trips.carry]
+    terms = {i: [finder.term(v, minus, shapes[i]) for v, minus in found] for i, found in addends.items()}
     taken = finder.taken([t for found in terms.values() for t in found if t is not None])
     sums = []
     for i, found in terms.items():
@@ -154,7 +156,12 @@ class _Finder:
         while pending:
             v, minus = pending.pop()
             e = self.made.get(v)
-            if e is None or not self._is_sum(e) or self.uses[v] != 1:
+            if (
+                e is None
+                or e.primitive not in (ew.add, ew.sub)
+                or v.aval is not out.aval
+                or self.uses[v] != 1
+            ):
                 found.append((v, minus))
                 continue
             x, y = e.inputs
@@ -162,39 +169,25 @@ class _Finder:
         own = [(v, minus) for v, minus in found if v is carry]
         return [(v, minus) for v, minus in found if v is not carry] if own == [(carry, False)] else []
 
-    def _is_sum(self, e: Equation) -> bool:
-        return e.primitive in (ew.add, ew.sub) and all(
-            [v.aval.shape == e.outputs[0].aval.shape for v in e.inputs]
-        )
-
-    def term(self, v: Any, minus: bool) -> _Term | None:
-        """A product, or a sum over axes, that nothing else reads."""
+    def term(self, v: Any, minus: bool, whole: tuple[int, ...]) -> _Term | None:
+        """A product, or a sum over axes, that nothing else reads and that has the shape of the carry."""
         e = self.made.get(v)
-        if e is None or self.uses[v] != 1 or any([x not in self.varying for x in e.inputs]):
+        if e is None or v.aval.shape != whole or self.uses[v] != 1 or not self.varying.issuperset(e.inputs):
             return None
-        if e.primitive is contract_p:
-            parts, out, shapes = (
-                parse(e.params["spec"])[:2],
-                parse(e.params["spec"])[2],
-                [x.aval.shape for x in e.inputs],
-            )
-        elif e.primitive is reduce_sum:
-            letters = _letters(e.inputs[0].aval.ndim)
-            out = "".join([c for i, c in enumerate(letters) if i not in e.params["axes"]])
-            parts, shapes = (letters,), [e.inputs[0].aval.shape]
-        elif e.primitive is ew.mul:
-            out = _letters(v.aval.ndim)
-            parts, shapes = _outer(e, out)
-        else:
+        indices = _INDICES.get(e.primitive, _no_indices)(e)
+        if not indices:
             return None
-        outer = len(parts) == 2 and not set(parts[0]) <= set(parts[1]) and not set(parts[1]) <= set(parts[0])
-        if e.primitive is ew.mul and not outer:
-            return None
-        operands = [
-            _Operand(*root(x, self.made, self.there), letters, shape)
-            for x, letters, shape in zip(e.inputs, parts, shapes, strict=True)
-        ]
-        return _Term(v, minus, tuple(operands), out, outer, e.source)
+        *parts, out = indices
+        operands = [self._operand(x, letters, v, out) for x, letters in zip(e.inputs, parts, strict=True)]
+        return _Term(v, minus, tuple(operands), out, len(parts) == 2 and _is_outer(*parts), e.source)
+
+    def _operand(self, x: Any, letters: str, v: Any, out: str) -> _Operand:
+        """x, for an elementwise product without the axes along which it repeats itself."""
+        shape = x.aval.shape
+        if len(letters) != len(shape):
+            size = dict(zip(out, v.aval.shape, strict=True))
+            shape = tuple([size[c] for c in letters])
+        return _Operand(*root(x, self.made, self.there), letters, shape)
 
     def taken(self, terms: list[_Term]) -> set[Any]:
         """The values of the terms that leave the loop; gives stacks to operands that lack them where it pays."""
@@ -209,23 +202,41 @@ class _Finder:
         return {t.value for t in terms if all([x.root in self.there for x in t.operands])}
 
 
-def _letters(rank: int) -> str:
-    return "".join([chr(97 + i) for i in range(rank)])
+def _no_indices(e: Equation) -> tuple[str, ...]:
+    return ()
 
 
-def _outer(e: Equation, out: str) -> tuple[tuple[str, str], list[tuple[int, ...]]]:
-    """The indices along which each operand of an elementwise product varies, and its shape without the others.
+def _of_sum(e: Equation) -> tuple[str, ...]:
+    letters = _letters(e.inputs[0].aval.ndim)
+    return letters, "".join([c for i, c in enumerate(letters) if i not in e.params["axes"]])
 
-    Axes of size 1 count to the first.
-    """
+
+def _of_outer_product(e: Equation) -> tuple[str, ...]:
+    """Indices of an elementwise product whose operands both repeat themselves; axes of size 1 are the first's."""
     full = e.outputs[0].aval.shape
-    parts, shapes = [], []
+    out, parts = _letters(len(full)), []
     for n, x in enumerate(e.inputs):
         shape = (1,) * (len(full) - x.aval.ndim) + x.aval.shape
-        own = [i for i, d in enumerate(full) if shape[i] == d and (d != 1 or n == 0)]
-        parts.append("".join([out[i] for i in own]))
-        shapes.append(tuple([full[i] for i in own]))
-    return (parts[0], parts[1]), shapes
+        parts.append(
+            "".join([c for c, d, f in zip(out, shape, full, strict=True) if d == f and (f != 1 or n == 0)])
+        )
+    return (*parts, out) if _is_outer(*parts) else ()
+
+
+_INDICES: dict[Primitive, Callable[[Equation], tuple[str, ...]]] = {
+    contract_p: lambda e: parse(e.params["spec"]),
+    reduce_sum: _of_sum,
+    ew.mul: _of_outer_product,
+}
+"""The indices of the operands and of the result, for what may be a term."""
+
+
+def _is_outer(left: str, right: str) -> bool:
+    return not set(left) <= set(right) and not set(right) <= set(left)
+
+
+def _letters(rank: int) -> str:
+    return "".join([chr(97 + i) for i in range(rank)])
 
 
 # The body without them
