@@ -484,7 +484,9 @@ class _Fusion:
     def add_reduction(self, step: Step, eqn: Equation, dims: Dims) -> None:
         nest, out = step.nest, eqn.outputs[0]
         reduced = set(eqn.params["axes"])
-        nest.reductions[out] = Reduce(eqn, frozenset(a for i, a in enumerate(dims) if i in reduced and a is not None))  # type: ignore[arg-type]
+        nest.reductions[out] = Reduce(
+            eqn, frozenset(a for i, a in enumerate(dims) if i in reduced and a is not None)
+        )  # type: ignore[arg-type]
         nest.dims[out] = tuple(a for i, a in enumerate(dims) if i not in reduced)
         nest.equations.append(eqn)
         step.position = self.position
@@ -786,9 +788,7 @@ def _full(x: Literal, to: tuple[int, ...], eqn: Equation) -> Equation:
 def _spread(view: View, to: tuple[int, ...]) -> View:
     """A view broadcast to a shape of at least its rank."""
     missing = len(to) - len(view.shape)
-    strides = [0] * missing + [
-        0 if d == 1 else s for d, s in zip(view.shape, view.strides, strict=True)
-    ]
+    strides = [0] * missing + [0 if d == 1 else s for d, s in zip(view.shape, view.strides, strict=True)]
     return view._replace(strides=tuple(strides), shape=to)
 
 

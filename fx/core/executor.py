@@ -19,12 +19,11 @@ from .array import Array, as_buffer
 from .avals import Aval
 from .config import settings
 from .devices import HOST, common_backend
-from .errors import ArgumentError, lines
+from .donation import Donated
 from .interpret import run_buffers, wrap
 from .primitive import Primitive, params_key, result_avals
 from .program import Equation, Program, Var
 from .trace import no_trace
-
 
 Runner = Callable[[Sequence[Any]], list[Any]]
 
@@ -38,7 +37,9 @@ class Executable(Protocol):
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Results for concrete buffers."""
 
-    def run_donated(self, buffers: Sequence[Any], donated: tuple[int, ...], sole: Sequence[bool]) -> list[Any]:
+    def run_donated(
+        self, buffers: Sequence[Any], donated: tuple[int, ...], sole: Sequence[bool]
+    ) -> list[Any]:
         """The same; inputs `donated` are given up, and where `sole` nobody else holds their memory."""
 
 
@@ -157,7 +158,12 @@ class Ready:
 
 
 def ready(
-    program: Program, leaves: Sequence[Any], consts: Sequence[Any], unflatten: Any, donated: tuple[int, ...], name: str
+    program: Program,
+    leaves: Sequence[Any],
+    consts: Sequence[Any],
+    unflatten: Any,
+    donated: tuple[int, ...],
+    name: str,
 ) -> Ready | None:
     """The short way for later calls; None where results may share memory, or something is not on the host."""
     if not compiles() or executable(program).shared:
@@ -165,21 +171,6 @@ def ready(
     if common_backend([as_buffer(v) for v in (*leaves, *consts)]) is not HOST:
         return None
     return Ready(program, consts, unflatten, donated, name)
-
-
-class Donated:
-    """In place of the buffer of an array that was given up."""
-
-    def __init__(self, name: str, aval: Aval):
-        self._name, self.shape, self.dtype = name, aval.shape, aval.dtype
-
-    def __getattr__(self, attribute: str) -> Any:
-        raise ArgumentError(
-            lines(
-                f"This array was donated to {self._name} and may not be used again.",
-                "Use the result of that call, or drop it from donate_argnums.",
-            )
-        )
 
 
 # The key of a call, found quickly

@@ -204,7 +204,10 @@ def _value(x: Any) -> Any:
 
 
 def wrap(
-    program: Program, values: Sequence[Any], results: list[Any], shared: dict[int, set[int | None]] | None = None
+    program: Program,
+    values: Sequence[Any],
+    results: list[Any],
+    shared: dict[int, set[int | None]] | None = None,
 ) -> list[Any]:
     """Arrays of result buffers; a result that may be a view of a user's own buffer is copied.
 

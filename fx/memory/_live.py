@@ -15,6 +15,7 @@ from ..backends.pool.statistics import html_table
 from ..core.array import Array
 from ..core.avals import Aval, format_bytes
 from ..core.devices import is_buffer
+from ..core.donation import Donated
 from ..core.errors import ArgumentError, brief, lines
 
 
@@ -146,8 +147,8 @@ def _live(entry: _Entry) -> Live:
 def _roots() -> dict[int, _Entry]:
     """All live buffers, by the identity of what stands for them."""
     found: dict[int, _Entry] = {}
-    for x in gc.get_objects():
-        if type(x) is Array and hasattr(x, "buffer"):  # another thread may just be making it
+    for x in gc.get_objects():  # an array without a buffer is just being made by another thread
+        if type(x) is Array and hasattr(x, "buffer") and type(x.buffer) is not Donated:
             entry = _entry_of(x)
             known = found.setdefault(id(entry.root), entry)
             if x.nbytes > known.shown.nbytes:

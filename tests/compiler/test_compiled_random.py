@@ -12,7 +12,6 @@ from fx.core.executor import executable
 from fx.core.interpret import run_buffers
 from fx.core.structure import Literal
 
-
 COUNT = 20_000 if os.environ.get("FX_FUZZ") else 300
 BATCH = 20
 
@@ -24,7 +23,7 @@ EXACT = {
     "abs", "neg", "max", "min", "floor", "ceil", "trunc", "round", "sign", "select", "copysign", "nextafter", "real",
     "imag", "conj", "complex", "bitcast", "sort", "permute", "gather", "dynamic_slice", "dynamic_update_slice",
     "reduce_max", "reduce_min", "window_max", "window_min", "cummax", "cummin", "optimization_barrier",
-    "random_unit", "pure_callback", "window_gather",
+    "random_unit", "pure_callback", "window_gather", "window_find", "argmax", "argmin", "searchsorted", "all", "any",
 }  # fmt: skip
 """Primitives that do not round, besides views and places."""
 
@@ -44,7 +43,10 @@ def perturbed(program, buffers, rng):
         if rounds and kind_of(eqn) != POINTWISE:  # sums round inside: as if their terms had been off
             operands = [shaken(x, rng) for x in operands]
         found = eqn.primitive.kernel(np, eqn.params)(*operands)
-        made = [np.asarray(x, v.aval.dtype) for x, v in zip(found if eqn.primitive.multiple else (found,), eqn.outputs)]
+        made = [
+            np.asarray(x, v.aval.dtype)
+            for x, v in zip(found if eqn.primitive.multiple else (found,), eqn.outputs)
+        ]
         known.update(zip(eqn.outputs, [shaken(x, rng) for x in made] if rounds else made))
     return [np.asarray(value(o)) for o in program.outputs]
 
@@ -106,7 +108,9 @@ def check(seed):
 
     for n, (g, w) in enumerate(zip(got, want, strict=True)):
         wrong = differing(g, w, lambda n=n: astray(n))
-        assert not wrong.any(), f"seed {seed}: {g[wrong][:4]} instead of {w[wrong][:4]}, result {n}\n{program}"
+        assert not wrong.any(), (
+            f"seed {seed}: {g[wrong][:4]} instead of {w[wrong][:4]}, result {n}\n{program}"
+        )
     check_donated(seed, compiled, buffers, got)
 
 

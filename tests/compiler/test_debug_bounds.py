@@ -118,7 +118,9 @@ def write_behind(emission, f):
 
 
 def read_behind(emission, f):
-    x = f.load("<4 x float>", f.gep("i8", emission.pointer(f, emission.schedule.program.inputs[0]), i64(67 * 4)), 4)
+    x = f.load(
+        "<4 x float>", f.gep("i8", emission.pointer(f, emission.schedule.program.inputs[0]), i64(67 * 4)), 4
+    )
     f.store(x, result_of(emission, f), 4)
 
 
@@ -140,7 +142,9 @@ def with_temporary(x):
 
 
 def test_memory_never_written_is_found():
-    with pytest.raises(DeviceError, match="element 2 of array 1 .* depends on memory that was never written"):
+    with pytest.raises(
+        DeviceError, match=r"element 2 of array 1 .* depends on memory that was never written"
+    ):
         broken(fnp.sin, [X], skip_an_element)
 
 
@@ -177,7 +181,10 @@ def test_the_handler_before_ours_still_runs():
         "broken(fnp.sin, [X], write_behind)"
     )
     done = run_python(code)
-    assert "FX_DEBUG_BOUNDS: fault in sin" in done.stderr and "Fatal Python error: Segmentation fault" in done.stderr
+    assert (
+        "FX_DEBUG_BOUNDS: fault in sin" in done.stderr
+        and "Fatal Python error: Segmentation fault" in done.stderr
+    )
 
 
 def test_every_page_but_the_guards_can_be_used():

@@ -425,3 +425,11 @@ def test_memory_is_loaded_when_used():
     assert sorted(memory.__all__) == [
         "leaks", "limit", "live_arrays", "mark", "peak", "print_stats", "region", "reset_peak", "stats", "trim",
     ]  # fmt: skip
+
+
+def test_donated_arrays_are_not_live():
+    import fx.numpy as fnp
+
+    x = fnp.ones((500, 500)) + 0
+    y = fx.jit(lambda a: a * 2, donate_argnums=0)(x)
+    assert any(a.shape == y.shape for a in fx.memory.live_arrays())

@@ -163,7 +163,10 @@ def test_products_stay_inside_where_their_stack_would_be_too_large(monkeypatch):
 # After the loop: sums
 
 
-def summed(term, over=(XS, normal(T, B, M)), shape=(N, M)):
+XY = XS, normal(T, B, M)
+
+
+def summed(term, over=XY, shape=(N, M)):
     """A carry that gathers `term(x, y)`, besides one that goes its own way."""
 
     def fun(xs, ys, total):
@@ -209,9 +212,20 @@ def test_a_sum_that_begins_with_zeros_is_the_product():
     assert [e.primitive.name for e in after.equations if e.primitive.name != "full"] == ["contract"]
 
 
-def test_outer_products_are_products_of_stacks():
-    fun = summed(lambda c, x, y: c + fnp.outer(x, y), (normal(T, N), normal(T, M)))
-    _, after = before_and_after(*fun)
+OUTER = {
+    "vectors": (lambda x, y: fnp.outer(x, y), (N, M)),
+    "swapped": (lambda x, y: y[:, None] * x, (M, N)),
+    "with an axis of size 1 in front": (lambda x, y: x[:, None] * y[None, None, :], (1, N, M)),
+    "with an axis of size 1 between": (lambda x, y: x[:, None, None] * y, (N, 1, M)),
+    "with an axis of size 1 at the end": (lambda x, y: x[:, None, None] * y[:, None], (N, M, 1)),
+}
+
+
+@pytest.mark.parametrize("name", OUTER)
+def test_outer_products_are_products_of_stacks(name):
+    product, shape = OUTER[name]
+    arguments = summed(lambda c, x, y: c + product(x, y), (normal(T, N), normal(T, M)), shape)
+    _, after = before_and_after(*arguments)
     assert products(after) == (1, 0)
 
 
@@ -274,6 +288,18 @@ def test_operands_get_stacks_only_where_these_are_small_beside_the_sum(monkeypat
     monkeypatch.setattr(trips, "ROOM", 0)
     monkeypatch.setattr(trips.Trips, "room", 0)
     assert unchanged(*summed(lambda c, x, y: term(c, x, y) + 0.0, small))
+
+
+def test_products_of_many_terms_stay_inside():
+    stacks = lambda rows: (normal(2, rows, N), normal(2, rows, M))
+    assert unchanged(*summed(SUMS["carry + product"], stacks(trips.LARGE)))
+    assert not unchanged(*summed(SUMS["carry + product"], stacks(trips.LARGE - 1)))
+
+
+def test_a_batch_of_one_row_leaves_no_carry():
+    arguments = summed(SUMS["carry + product"], (normal(T, 1, N), normal(T, 1, M)))
+    _, after = before_and_after(*arguments)
+    assert products(after) == (1, 0) and loops(after)[0].params["sizes"] == (0, 0, 1)
 
 
 def test_integers_are_summed_exactly():

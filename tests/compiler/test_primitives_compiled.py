@@ -34,7 +34,9 @@ NEAR_ZEROS = {"digamma", "lgamma", "logaddexp"}
 INACCURATE = {"erfc": 256}
 """Where the interpreter is off: SciPy's erfc by 141 ulps at 20, the compiled one by less than one."""
 
-_SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 1e-40, -1e-40, 1e30, -1e30, 710.0, -745.0, 88.0]
+_SPECIAL = [
+    np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 1e-40, -1e-40, 1e30, -1e30, 710.0, -745.0, 88.0
+]  # fmt: skip
 
 
 def drawn(primitive):
@@ -83,7 +85,11 @@ def compared(case, got, want):
         got, want = (np.stack([x.real, x.imag]) for x in (got, want))
     if not (np.isnan(got) == np.isnan(want)).all():
         return f"NaN elsewhere: {got} instead of {want}"
-    if kind == POINTWISE and not np.iscomplexobj(want) and not any(x.dtype.kind == "c" for x in case.operands):
+    if (
+        kind == POINTWISE
+        and not np.iscomplexobj(want)
+        and not any(x.dtype.kind == "c" for x in case.operands)
+    ):
         near = case.primitive.name in NEAR_ZEROS
         if near and nearly(got, want, 8 * float(ml_dtypes.finfo(want.dtype).eps)) is None:
             return None

@@ -209,7 +209,9 @@ def nest(depth):
     f = lambda v: lax.cond(v.sum() > 0, lambda u: u * 0.5, lambda u: u + 1, v)
     for i in range(depth):
         if i % 2:
-            f = (lambda f, i: lambda v: lax.cond(v.sum() > i, lambda u: f(fnp.sin(u)), lambda u: f(u + 1), v))(f, i)
+            f = (
+                lambda f, i: lambda v: lax.cond(v.sum() > i, lambda u: f(fnp.sin(u)), lambda u: f(u + 1), v)
+            )(f, i)
         else:
             f = (lambda f: lambda v: lax.scan(lambda c, _: (f(c), c.sum()), v, None, length=2)[0])(f)
     return f

@@ -140,11 +140,14 @@ class GuardedExecutable(Executable):
                 registers[r][...] = found[r]
         return [result(registers) for result in self.results]
 
-    def checked(self, part: Segment, call: Any, registers: list[Any], places: dict[int, int]) -> dict[int, Any]:
+    def checked(
+        self, part: Segment, call: Any, registers: list[Any], places: dict[int, int]
+    ) -> dict[int, Any]:
         """The results of a native part, found twice."""
         shared = {r: i for r, i in places.items() if r in part.writes}
         first, second = (
-            self.once(part, call, registers, shared, end, pattern) for end, pattern in zip((True, False), PATTERNS)
+            self.once(part, call, registers, shared, end, pattern)
+            for end, pattern in zip((True, False), PATTERNS, strict=True)
         )
         for r, x in first.items():
             wrong = x.view(np.uint8) != second[r].view(np.uint8) if x.size else np.zeros(0, bool)
@@ -176,7 +179,9 @@ class GuardedExecutable(Executable):
             _raise_failure()
         damage = memory.damage()
         if damage is not None:
-            self.fail(f"code wrote in front of {damage if isinstance(damage, str) else self.describe(damage)}")
+            self.fail(
+                f"code wrote in front of {damage if isinstance(damage, str) else self.describe(damage)}"
+            )
         return {r: memory.array(r).reshape(-1).copy() for r in part.writes}
 
     def aval(self, register: int) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import os
 import threading
 from typing import Any, NamedTuple
 

@@ -14,8 +14,8 @@ from ...core.program import Equation, Var
 from ...core.structure import Literal
 from ...primitives import shape
 from .engine import host
-from .pointwise import memory_type, register_type
 from .llvm import bits_of
+from .pointwise import memory_type, register_type
 
 _COSTLESS = (kinds.VIEW, kinds.FREE)
 BLOCK = 8192

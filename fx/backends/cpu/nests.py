@@ -66,7 +66,9 @@ def moved_to_start(nest: Nest) -> tuple[Nest, dict[Var, int]]:
     """
     windows = [*nest.loads.values(), *[view for _, view in nest.copies]]
     uses = Counter([*[w.base for w in windows], *nest.stores])
-    shifts = {w.base: w.offset * w.base.aval.dtype.itemsize for w in windows if w.offset and uses[w.base] == 1}
+    shifts = {
+        w.base: w.offset * w.base.aval.dtype.itemsize for w in windows if w.offset and uses[w.base] == 1
+    }
     if not shifts:
         return nest, {}
     start = lambda w: w._replace(offset=0) if w.base in shifts else w
@@ -140,7 +142,14 @@ class _Emitter:
         f.ret()
         end = self.emit_end() if self.late else None
         return Kernel(
-            self.name, self.bases, [0] * len(self.bases), self.plan.chunks, self.plan.units, self.scratch, end, self.plan
+            self.name,
+            self.bases,
+            [0] * len(self.bases),
+            self.plan.chunks,
+            self.plan.units,
+            self.scratch,
+            end,
+            self.plan,
         )
 
     # Reductions that end late: their parts in memory

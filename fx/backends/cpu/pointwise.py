@@ -13,8 +13,8 @@ import numpy as np
 
 from ...core.program import Equation
 from . import random_formulas, vector_math
-from .operations import numbers
 from .llvm import TYPES, Function, Value, bits_of, const, lanes_of, like, scalar_of, vector
+from .operations import numbers
 
 Emit = Callable[..., Value]
 
@@ -378,7 +378,7 @@ def _float_to_int(f: Function, x: Value, target: np.dtype[Any], to: str) -> Valu
         low = f.cast("fptosi", x, to)
         return f.select(f.fcmp("oge", x, const(x.type, 2.0**63)), f.cast("fptoui", x, to), low)
     wide = vector(
-        "i64" if target.itemsize >= 4 and target.kind == "u" or target.itemsize == 8 else "i32",
+        "i64" if (target.itemsize >= 4 and target.kind == "u") or target.itemsize == 8 else "i32",
         lanes_of(x.type),
     )
     whole = f.cast("fptosi", x, wide)

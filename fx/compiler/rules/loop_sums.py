@@ -2,25 +2,28 @@
 
 A carry that is read only to be added to is such a sum; the gradient of weights is one. Its terms are products
 of values that have stacks (slices and results of the loop), or get them where such a stack takes less than
-twice what the sum takes, which every trip would read and write. Sums over axes (gradients of biases) go as well
+twice what the sum takes, which every trip would read and write. A product of many terms is as fast in the loop,
+where its operands are in the cache. Sums over axes (gradients of biases) go as well
 where their operand has a stack. Addition in another order rounds differently, as any blocked product does.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...core.primitive import Primitive
 from ...core.program import Equation, Program, Var, prune
 from ...core.source import Source
+from ...core.structure import Literal
 from ...primitives import elementwise as ew
 from ...primitives.contraction import contract_p, parse
 from ...primitives.loop_layout import Layout
 from ...primitives.reductions import reduce_sum
 from ..rewriting import Atom, Rewriter, avals_of, is_zero
 from .constants import constant
-from .trips import Trips, makers, over_loops, rearranged, root, stack_aval
+from .trips import LARGE, Trips, makers, over_loops, rearranged, root, stack_aval
 
 
 class _Operand(NamedTuple):
@@ -129,7 +132,7 @@ def _split(trips: Trips) -> _Split | None:
     sums = []
     for i, found in terms.items():
         mine = [t for t in found if t is not None and t.value in taken]
-        rest = [(v, minus) for v, minus in addends[i] if v not in taken]
+        rest = [(v, minus) for v, minus in addends[i] if v not in taken and not _is_nothing(v)]
         if mine:
             sums.append(_Sum(i, mine, rest))
     return _Split(sums, finder.new, _without(trips, sums, finder.new)) if sums else None
@@ -178,14 +181,14 @@ class _Finder:
         if not indices:
             return None
         *parts, out = indices
-        operands = [self._operand(x, letters, v, out) for x, letters in zip(e.inputs, parts, strict=True)]
+        operands = [self._operand(x, letters, e, out) for x, letters in zip(e.inputs, parts, strict=True)]
         return _Term(v, minus, tuple(operands), out, len(parts) == 2 and _is_outer(*parts), e.source)
 
-    def _operand(self, x: Any, letters: str, v: Any, out: str) -> _Operand:
+    def _operand(self, x: Any, letters: str, e: Equation, out: str) -> _Operand:
         """x, for an elementwise product without the axes along which it repeats itself."""
         shape = x.aval.shape
-        if len(letters) != len(shape):
-            size = dict(zip(out, v.aval.shape, strict=True))
+        if e.primitive is ew.mul:
+            size = dict(zip(out, e.outputs[0].aval.shape, strict=True))
             shape = tuple([size[c] for c in letters])
         return _Operand(*root(x, self.made, self.there), letters, shape)
 
@@ -195,11 +198,24 @@ class _Finder:
             lacking = {x.root for x in t.operands} - self.there.keys()
             size = self.trips.bytes(lacking)
             small = size <= 2 * self.trips.bytes([t.value])
-            if lacking and t.outer and small and size <= self.room:
+            if lacking and t.outer and small and size <= self.room and not _is_large(t):
                 self.room -= size
                 self.new += lacking
                 self.there.update(dict.fromkeys(lacking))
-        return {t.value for t in terms if all([x.root in self.there for x in t.operands])}
+        return {
+            t.value for t in terms if all([x.root in self.there for x in t.operands]) and not _is_large(t)
+        }
+
+
+def _is_large(term: _Term) -> bool:
+    """Whether the product of one trip has many terms."""
+    x = term.operands[0]
+    summed = [d for c, d in zip(x.letters, x.shape, strict=True) if c not in term.out]
+    return len(term.operands) == 2 and math.prod(summed) >= LARGE
+
+
+def _is_nothing(v: Any) -> bool:
+    return type(v) is Literal and v.value == 0
 
 
 def _no_indices(e: Equation) -> tuple[str, ...]:

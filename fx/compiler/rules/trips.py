@@ -40,8 +40,8 @@ from .constants import elementwise
 
 ROOM = 64 << 20
 """Bytes that new stacks of one loop may always take."""
-LARGE = 512
-"""Rows from which a product of one trip is as fast by itself."""
+LARGE = 128
+"""Rows (or terms of a sum) from which a product of one trip is as fast by itself, its operands in the cache."""
 DEEP = 8
 """Terms of a sum, or columns, below which a product costs less than to write and read a stack."""
 

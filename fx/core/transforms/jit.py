@@ -15,8 +15,9 @@ from ..array import Array, aval_of
 from ..avals import Aval
 from ..boundary import boundary
 from ..config import settings, trace_key
+from ..donation import Donated, usable_donations
 from ..errors import ArgumentError, brief, lines
-from ..executor import Donated, Ready, Unusual, quick_key, ready, run_compiled
+from ..executor import Ready, Unusual, quick_key, ready, run_compiled
 from ..program import Program, closed_program, program_of
 from ..source import describe, here
 from ..structure import Abstract, clear_structures
@@ -238,29 +239,22 @@ class Jitted:
         )
 
     def _donated(self, program: Program, args: Any, kwargs: Any) -> tuple[int, ...]:
-        """The donated leaves by number; ArgumentError for one whose memory no result can take."""
+        """The inputs of the Program that the caller gives up."""
         if not self.donated_names:
             return ()
-        mark = lambda chosen: lambda x: tree.map(lambda _: chosen, x)
-        flags = [mark(self._is(i, self.donated_names))(_STATIC if self._is(i, self.static_names) else a) for i, a in enumerate(args)]
-        named = {
-            k: mark(k in self.donated_names)(_STATIC if k in self.static_names else v) for k, v in kwargs.items()
-        }
-        donated = tuple(i for i, on in enumerate(tree.leaves((tuple(flags), named))) if on)
-        free = [(a.shape, a.dtype) for a in program.out_avals]
-        for i in donated:
-            aval = program.in_avals[i]
-            if (aval.shape, aval.dtype) not in free:
-                raise ArgumentError(
-                    lines(
-                        f"jit of {name_of(self.fun)}: {self._leaf_names(args, kwargs)[i]}, {aval}, was donated, but no "
-                        "result is left that could take its memory.",
-                        f"results: {', '.join(map(str, program.out_avals))}",
-                        "Donate only what is replaced by a result of the same shape and dtype.",
-                    )
-                )
-            free.remove((aval.shape, aval.dtype))
-        return donated
+        given = tuple(self._given(i, a) for i, a in enumerate(args))
+        named = {k: self._given(k, v) for k, v in kwargs.items()}
+        names = lambda: self._leaf_names(args, kwargs)
+        return usable_donations(name_of(self.fun), program, tree.leaves((given, named)), names)
+
+    def _given(self, place: Any, argument: Any) -> Any:
+        """The argument's tree with, for every leaf, whether it is donated."""
+        if place in self.static_names or (isinstance(place, int) and self._is(place, self.static_names)):
+            return _STATIC
+        donated = place in self.donated_names or (
+            isinstance(place, int) and self._is(place, self.donated_names)
+        )
+        return tree.map(lambda _: donated, argument)
 
     def _chosen(self, args: Any, kwargs: Any) -> list[Array]:
         """The arrays that this call donates."""
