@@ -151,3 +151,13 @@ def test_a_step_waits_for_what_it_reads():
             assert all(v in written or v in inside for v in reads)
             written |= inside | {t.base for n in s.nests for _, t in n.copies}
             written |= set(s.eqn.outputs) if s.eqn is not None else set()
+
+
+def test_a_sum_that_keeps_a_repeated_axis_is_no_part_of_a_nest_without_that_axis():
+    def f(x):
+        return (fnp.abs(x) * fnp.tanh(fnp.broadcast_to(x, (3, 64, 100)))).sum((1, 2))
+
+    assert [s.nest.shape for s in schedule(f, X).steps][-1] == (3, 64, 100)
+    x = np.random.default_rng(0).normal(size=(64, 100)).astype(np.float32)
+    found = np.asarray(fx.jit(f)(x))
+    np.testing.assert_allclose(found, [(np.abs(x) * np.tanh(x)).sum()] * 3, rtol=1e-4)

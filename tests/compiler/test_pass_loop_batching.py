@@ -285,7 +285,6 @@ def test_operands_get_stacks_only_where_these_are_small_beside_the_sum(monkeypat
     assert products(before_and_after(*summed(term, small))[1]) == (1, 0)
     assert unchanged(*summed(term, large))
     assert products(before_and_after(*summed(SUMS["carry + product"], large))[1]) == (1, 0)
-    monkeypatch.setattr(trips, "ROOM", 0)
     monkeypatch.setattr(trips.Trips, "room", 0)
     assert unchanged(*summed(lambda c, x, y: term(c, x, y) + 0.0, small))
 
@@ -420,6 +419,28 @@ def test_effects_stay_inside_and_in_order():
     check(after)
     (loop,) = loops(after)
     assert products(after) == (1, 0) and loop.params["body"].effectful
+
+
+def test_a_callback_is_not_called_again_for_what_comes_after_the_loop():
+    calls = []
+
+    def scale():
+        calls.append(1)
+        return np.float64(2.0)
+
+    def fun(xs, wo, h):
+        def step(h, x):
+            h = fnp.tanh(h + x)
+            return h, (h @ wo) * fx.pure_callback(scale, np.zeros(()))
+
+        return lax.scan(step, h, xs)
+
+    before, after = before_and_after(fun, normal(T, B, M), WO, H0)
+    assert products(after) == (1, 0)
+    calls.clear()
+    zoo.run(after, [normal(T, B, M), WO, H0])
+    assert "callback" in str(loops(after)[0].params["body"])
+    assert len(calls) == T
 
 
 def test_arithmetic_alone_is_left_as_it_is():

@@ -222,3 +222,10 @@ def test_control_flow_in_control_flow(depth):
     with fx.config(compile=False):
         want = np.asarray(fx.jit(nest(depth))(X))
     np.testing.assert_allclose(np.asarray(fx.jit(nest(depth))(X)), want, rtol=1e-5)
+
+
+def test_the_parts_of_a_concatenation_share_their_code():
+    xs = [np.full(3, i, np.float32) for i in range(600)]
+    found = executable(fx.jit(lambda xs: fnp.concatenate([fnp.stack(xs).reshape(-1), *xs])).lower(xs).program)
+    assert len({k.name for kernels in found.emitted.kernels.values() for k in kernels}) < 10
+    np.testing.assert_array_equal(found.run(xs)[0], np.concatenate([*xs, *xs]))

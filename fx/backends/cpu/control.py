@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...compiler.fuse import Schedule, fuse
+from ...compiler.fuse import fuse
 from ...compiler.kinds import is_static
 from ...compiler.memory_plan import Arena, Interval
+from ...compiler.schedule import Schedule
 from ...core.program import Equation, Program, Var
 from ...primitives.cond import cond_p
 from ...primitives.loop import loop_p
@@ -73,7 +74,7 @@ class Branch:
         table = _table(f, [b.pointer for b in (*inputs[1:], *outputs)])
         last = len(self.inner) - 1
         after = f.new_label("after")
-        for n, p in enumerate(self.inner):
+        for n in range(len(self.inner)):
             if n == last:
                 self._call(f, n, table, scratch)
                 f.branch(after)

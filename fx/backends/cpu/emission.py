@@ -7,14 +7,14 @@ Steps without a native form stand between segments; what they exchange with nati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...compiler.fuse import Schedule, Step
 from ...compiler.memory_plan import Arena, Interval, aligned, plan
 from ...compiler.nest import View
+from ...compiler.schedule import Schedule, Step
 from ...core.program import Program, Var
 from ...core.structure import Literal
 from .control import Branch, Inner, Repeat, control_for, is_native, outputs_of, schedule_of
@@ -268,18 +268,24 @@ class Emission:
         return Segment(name, reads, [self.registers[v] for v in touched if v in self.registers and v in made])
 
     def in_order(self, f: Function, run: Sequence[int]) -> None:
-        """Steps one after the other; many of them as functions, since code generation is not linear in their size."""
-        if len(run) <= FUNCTION_STEPS:
-            for n in run:
-                self.timed(f, n) if self.times else self.step(f, n)
+        """Steps one after the other."""
+        write = self.timed if self.times else self.step
+        self.divided(f, [lambda part, n=n: write(part, n) for n in run])  # type: ignore[misc]
+
+    def divided(self, f: Function, writers: Sequence[Callable[[Function], None]]) -> None:
+        """What writers write; that of many in functions, since code generation is not linear in a function's size."""
+        if len(writers) <= FUNCTION_STEPS:
+            for write in writers:
+                write(f)
             return
         table = self.table
-        for first in range(0, len(run), FUNCTION_STEPS):
-            part = self.module.function(f"{f.name}_part{first // FUNCTION_STEPS}", "void", ["ptr", "ptr"])
+        for first in range(0, len(writers), FUNCTION_STEPS):
+            part = self.module.function(f"{f.name}_part{len(self.module.functions)}", "void", ["ptr", "ptr"])
             self.table = part.args[0]
-            self.in_order(part, run[first : first + FUNCTION_STEPS])
+            self.divided(part, writers[first : first + FUNCTION_STEPS])
             part.ret()
             f.call(part.name, "void", [table, f.args[1]])
+        self.table = table
 
     def pointer(self, f: Function, v: Var) -> Value:
         """The address of a stored array; read anew by every step, so that thousands need no registers."""
@@ -304,11 +310,11 @@ class Emission:
         if step.eqn is not None:
             self.operation(f, n, step)
             return
-        scratch = self.scratch(f, n)
+        at, writers = 0, []
         for kernel in self.kernels[n]:
-            self.kernel(f, kernel, scratch)
-            if kernel.scratch:
-                scratch = f.gep("i8", scratch, i64(aligned(kernel.scratch)))
+            writers.append(lambda g, k=kernel, at=at: self.kernel(g, k, g.gep("i8", self.scratch(g, n), i64(at))))
+            at += aligned(kernel.scratch) if kernel.scratch else 0
+        self.divided(f, writers)
 
     def scratch(self, f: Function, n: int) -> Value:
         offset = self.arena.offsets.get(("scratch", n))

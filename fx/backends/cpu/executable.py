@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...compiler.fuse import Step, fuse
+from ...compiler.fuse import fuse
 from ...compiler.nest import View, whole
+from ...compiler.schedule import Step
 from ...compiler.simplify import Stage, simplify
 from ...core.errors import DeviceError, OutOfMemoryError
 from ...core.errstate import quiet

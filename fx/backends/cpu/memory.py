@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...compiler.cost import is_known, nbytes
-from ...compiler.fuse import Step
 from ...compiler.memory_plan import peak
 from ...compiler.memory_report import (
     AFTER,
@@ -22,6 +21,7 @@ from ...compiler.memory_report import (
     alive,
 )
 from ...compiler.nest import View
+from ...compiler.schedule import Step
 from ...core import tree
 from ...core.program import Program, Var
 from ...core.structure import Literal

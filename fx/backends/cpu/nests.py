@@ -71,10 +71,9 @@ def moved_to_start(nest: Nest) -> tuple[Nest, dict[Var, int]]:
     }
     if not shifts:
         return nest, {}
-    start = lambda w: w._replace(offset=0) if w.base in shifts else w
     found = copy(nest)
-    found.loads = {v: start(w) for v, w in nest.loads.items()}
-    found.copies = [(v, start(w)) for v, w in nest.copies]
+    found.loads = {v: w._replace(offset=0) if w.base in shifts else w for v, w in nest.loads.items()}
+    found.copies = [(v, w._replace(offset=0) if w.base in shifts else w) for v, w in nest.copies]
     return found, shifts
 
 
@@ -280,7 +279,7 @@ class _Emitter:
     # One unit
 
     def unit(self, u: Value) -> None:
-        f, plan = self.f, self.plan
+        plan = self.plan
         self.row = _Place(self.row_lanes, None)
         self.splats: dict[Any, Value] = {}
         self.locate(u)
@@ -390,7 +389,6 @@ class _Emitter:
 
     def moved(self, place: _Place, axis: Axis, index: Value) -> _Place:
         """The place at one index of an axis."""
-        f = self.f
         inner = _Place(place.lanes, place.mask)
         inner.position = {**place.position, axis.members[-1]: index}
         inner.lane = place.lane

@@ -20,8 +20,8 @@ from ...compiler.cost import (
     total,
     view_bytes,
 )
-from ...compiler.fuse import Step
 from ...compiler.nest import Nest
+from ...compiler.schedule import Step
 from ...core.program import Equation, Program
 from .control import schedule_of
 from .emission import Emission

@@ -8,8 +8,9 @@ from typing import Any
 
 from ...compiler.cost import Cost, cost as cost_of, equation_work, schedule_work, total
 from ...compiler.explain import Explanation, Pass
-from ...compiler.fuse import Schedule, fuse
+from ...compiler.fuse import fuse
 from ...compiler.memory_report import MemoryReport
+from ...compiler.schedule import Schedule
 from ...compiler.simplify import Stage, simplified
 from ...core import executor
 from ...core.errors import ArgumentError, brief, lines

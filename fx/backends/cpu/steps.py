@@ -7,10 +7,10 @@ from typing import Any
 
 from ...compiler.cost import inner_programs, step_work
 from ...compiler.explain import InnerReport, Line, StepReport
-from ...compiler.fuse import Schedule, Step
 from ...compiler.graph import Edge, Graph, Node
 from ...compiler.kinds import is_static
 from ...compiler.nest import View
+from ...compiler.schedule import Schedule, Step
 from ...core.program import Equation, Program, Var, _Names as Names, format_equation
 from ...core.source import Source
 from ...core.structure import Literal

@@ -240,8 +240,8 @@ def refusal(live: list[Block], s: Statistics, nbytes: int, label: Any) -> OutOfM
             f"{format_bytes(s.in_use)} are in use and {format_bytes(s.reserved)} reserved, after the clean-up.",
             "The largest live buffers:" if largest else None,
             *[f"  {format_bytes(b.nbytes)}  {describe(b.label) or 'unknown origin'}" for b in largest],
-            "Donate arguments that are not needed afterwards (jit(f, donate_argnums=...)), recompute instead of keeping "
-            "(fx.checkpoint), work on parts (fx.vmap(f, chunk=...)), or raise fx.memory.limit.",
+            "Donate arguments that are not needed afterwards (jit(f, donate_argnums=...)), recompute "
+            "instead of keeping (fx.checkpoint), work on parts (fx.vmap(f, chunk=...)), or raise fx.memory.limit.",
         )
     )
 

@@ -2,9 +2,9 @@
 
 A carry that is read only to be added to is such a sum; the gradient of weights is one. Its terms are products
 of values that have stacks (slices and results of the loop), or get them where such a stack takes less than
-twice what the sum takes, which every trip would read and write. A product of many terms is as fast in the loop,
-where its operands are in the cache. Sums over axes (gradients of biases) go as well
-where their operand has a stack. Addition in another order rounds differently, as any blocked product does.
+twice what the sum takes, which every trip would read and write. Sums over axes (gradients of biases) go as well
+where their operand has a stack. What sums many terms in one trip is as fast in the loop, where the operands are
+in the cache. Addition in another order rounds differently, as any blocked product does.
 """
 
 from __future__ import annotations
@@ -159,16 +159,11 @@ class _Finder:
         while pending:
             v, minus = pending.pop()
             e = self.made.get(v)
-            if (
-                e is None
-                or e.primitive not in (ew.add, ew.sub)
-                or v.aval is not out.aval
-                or self.uses[v] != 1
-            ):
+            if e is not None and e.primitive in (ew.add, ew.sub) and v.aval is out.aval and self.uses[v] == 1:
+                x, y = e.inputs
+                pending += [(y, minus ^ (e.primitive is ew.sub)), (x, minus)]
+            else:
                 found.append((v, minus))
-                continue
-            x, y = e.inputs
-            pending += [(y, minus ^ (e.primitive is ew.sub)), (x, minus)]
         own = [(v, minus) for v, minus in found if v is carry]
         return [(v, minus) for v, minus in found if v is not carry] if own == [(carry, False)] else []
 
@@ -194,27 +189,26 @@ class _Finder:
 
     def taken(self, terms: list[_Term]) -> set[Any]:
         """The values of the terms that leave the loop; gives stacks to operands that lack them where it pays."""
-        for t in terms:
-            lacking = {x.root for x in t.operands} - self.there.keys()
+        small = [t for t in terms if not _is_large(t)]
+        for t in small:
+            lacking = [v for v in dict.fromkeys([x.root for x in t.operands]) if v not in self.there]
             size = self.trips.bytes(lacking)
-            small = size <= 2 * self.trips.bytes([t.value])
-            if lacking and t.outer and small and size <= self.room and not _is_large(t):
+            if t.outer and size <= min(self.room, 2 * self.trips.bytes([t.value])):
                 self.room -= size
                 self.new += lacking
                 self.there.update(dict.fromkeys(lacking))
-        return {
-            t.value for t in terms if all([x.root in self.there for x in t.operands]) and not _is_large(t)
-        }
+        return {t.value for t in small if all([x.root in self.there for x in t.operands])}
 
 
 def _is_large(term: _Term) -> bool:
-    """Whether the product of one trip has many terms."""
+    """Whether a trip sums many terms by itself."""
     x = term.operands[0]
     summed = [d for c, d in zip(x.letters, x.shape, strict=True) if c not in term.out]
-    return len(term.operands) == 2 and math.prod(summed) >= LARGE
+    return math.prod(summed) >= LARGE
 
 
 def _is_nothing(v: Any) -> bool:
+    """A term that algebra left: a sum of one product is the product and 0."""
     return type(v) is Literal and v.value == 0
 
 

@@ -78,10 +78,10 @@ class Trips(NamedTuple):
         return self.length * sum([v.aval.nbytes for v in variables])
 
     def varying(self) -> set[Any]:
-        """The variables that depend on the trip."""
+        """The variables that depend on the trip, or on what only a trip may compute."""
         found: set[Any] = set(self.body.inputs[self.nc :])
         for e in self.body.equations:
-            if not found.isdisjoint(e.inputs):
+            if not movable(e) or not found.isdisjoint(e.inputs):
                 found.update(e.outputs)
         return found
 
@@ -146,7 +146,7 @@ class Sizes(NamedTuple):
 
 
 def by_weights(e: Equation, varying: set[Any]) -> Sizes | None:
-    """The sizes of a product if just one operand depends on the trip."""
+    """The sizes of a product if just one operand varies."""
     if e.primitive is not contract_p:
         return None
     sides = [v in varying for v in e.inputs]
