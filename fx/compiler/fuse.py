@@ -257,6 +257,8 @@ class _Fusion(Merging):
         axes = {a for a in dims if a is not None}
         if len(axes) == len(nest.shape):
             return True
+        if nest.inner is None and inner is not None and len(nest.shape) - 1 not in inner:
+            return False  # what is made of sums over columns is little; the sums are better made row by row
         return inner is not None and not axes & inner
 
     def rows_for(self, nest: Nest, eqn: Equation) -> frozenset[int] | None:

@@ -67,6 +67,7 @@ def test_stats_agree_with_what_is_done():
 
 
 def test_stats_print(capsys):
+    made(MIB)  # dies at once, so that there is a lifetime to draw
     x = made(MIB)
     s = memory.stats()
     text = repr(s)

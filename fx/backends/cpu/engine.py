@@ -130,16 +130,6 @@ def engine() -> Engine:
     return Engine()
 
 
-def _renew_lock() -> None:
-    """A forked child may find the lock taken by a thread that it does not have."""
-    if engine.cache_info().currsize:
-        engine().lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
-
-
 def build(text: str, names: list[str], imports: list[str] = []) -> Linked:  # noqa: B006
     """Assembly to addresses."""
     return engine().link(engine().object_code(text), names, imports)

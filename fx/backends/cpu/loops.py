@@ -56,7 +56,7 @@ class Plan:
         self.accesses = {v: nest.access(v, view) for v, view in nest.loads.items() if v in self.used}
         self.inner = self._rows()
         self.outer_axes, self.inner_axes = self._loops()
-        self.lane_inner = bool(self.inner_axes)
+        self.lane_inner = bool(self.inner_axes) and (not self.outer_axes or self._last() in self.inner)
         self.lanes = self._lanes()
         self._blocks()
         self._stages()
@@ -107,6 +107,10 @@ class Plan:
             merged_inner = [merged_outer.pop()]
             self.inner = frozenset(merged_inner[0].members)
         return merged_outer, merged_inner
+
+    def _last(self) -> int:
+        """The domain axis along which memory is walked in order."""
+        return len(self.nest.shape) - 1
 
     def _merge(self, axes: list[int]) -> list[Axis]:
         touched = [*self.accesses.values(), *[o.access for o in self.outputs]]

@@ -708,6 +708,9 @@ class _Emitter:
     def add_column(self, v: Var, x: Value, place: _Place) -> None:
         """Add to the part of a reduction over units that this place belongs to."""
         f, plan = self.f, self.plan
+        if not plan.lane_inner:
+            x = f.fold(self.combine(f, v), self.masked(v, x, place))
+            place = self.without_lanes(place)
         pointer = self.part(f, self.area, v, self.chunk)
         strides = row_major(tuple(a.size for a in plan.inner_axes))
         for axis, stride in zip(plan.inner_axes, strides, strict=True):
@@ -724,6 +727,13 @@ class _Emitter:
         new = self.combine(f, v)(old, x)
         new = f.cast("zext", new, kind) if scalar_of(new.type) == "i1" else new
         f.masked_store(new, pointer, place.mask)
+
+
+    def without_lanes(self, place: _Place) -> _Place:
+        """The same place for a value that is one for all lanes."""
+        single = _Place(1, None)
+        single.position = place.position
+        return single
 
 
 class _Once:
