@@ -78,6 +78,9 @@ def test_an_interrupt_in_a_callback():
 
 
 # ---- memory
+@pytest.mark.skipif(
+    os.environ.get("FX_DEBUG_BOUNDS", "0") not in ("", "0"), reason="guarded memory is not the pool's"
+)
 def test_no_memory_for_results_or_temporaries():
     temporary = fx.jit(lambda x: fnp.sum(fnp.cumsum(fnp.broadcast_to(x[:, None], (33, 1 << 19)), 1)))
     result = fx.jit(lambda x: fnp.broadcast_to(fnp.sin(x)[:, None], (33, 1 << 19)))
@@ -174,6 +177,40 @@ stop.set()
 print("well")
 """
     done = run_python(code, FX_NUM_THREADS="2")
+    assert done.stdout.strip() == "well", done.stderr
+
+
+def test_a_fork_while_others_compile():
+    code = """
+import os, threading, numpy as np, fx, fx.numpy as fnp
+x = np.ones(33, np.float32)
+def chain(n, s):
+    def f(x):
+        for i in range(n):
+            x = fnp.sin(x) * (i + s)
+        return x.sum()
+    return f
+fx.jit(chain(3, 0.1))(x)
+stop = threading.Event()
+def busy(k):
+    while not stop.is_set():
+        k += 1
+        fx.jit(chain(20, k))(x)
+threads = [threading.Thread(target=busy, args=(1000 * k,)) for k in range(3)]
+[t.start() for t in threads]
+for k in range(10):
+    child = os.fork()
+    if child == 0:
+        import faulthandler
+        faulthandler.dump_traceback_later(30, exit=True)
+        fx.jit(chain(5, k + 0.5))(x)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+[t.join() for t in threads]
+print("well")
+"""
+    done = run_python(code)
     assert done.stdout.strip() == "well", done.stderr
 
 

@@ -312,7 +312,9 @@ class Emission:
             return
         at, writers = 0, []
         for kernel in self.kernels[n]:
-            writers.append(lambda g, k=kernel, at=at: self.kernel(g, k, g.gep("i8", self.scratch(g, n), i64(at))))
+            writers.append(
+                lambda g, k=kernel, at=at: self.kernel(g, k, g.gep("i8", self.scratch(g, n), i64(at)))
+            )
             at += aligned(kernel.scratch) if kernel.scratch else 0
         self.divided(f, writers)
 

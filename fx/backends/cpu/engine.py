@@ -83,11 +83,20 @@ class Engine:
         self.jit = binding.create_lljit_compiler(self.machine)
         self.numbers = itertools.count()
         self.lock = threading.Lock()
-        if hasattr(os, "register_at_fork"):  # a child never finds code generation half done
+        if hasattr(os, "register_at_fork"):
             os.register_at_fork(
-                before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=self.lock.release
+                before=self._hold, after_in_parent=self._release, after_in_child=self._release
             )
         self.symbols: dict[str, int] = {}
+
+    def _hold(self) -> None:
+        """Before a fork: wait until no thread generates code, nor is inside llvmlite for anything else."""
+        self.lock.acquire()
+        binding.ffi.lib._lock.__enter__()
+
+    def _release(self) -> None:
+        binding.ffi.lib._lock.__exit__(None, None, None)
+        self.lock.release()
 
     def object_code(self, text: str) -> bytes:
         """Machine code of a module in LLVM assembly."""
