@@ -22,6 +22,7 @@ from .nest import Dims, Nest, Reduce, View, whole
 from .places import around, interior, numel, pieces, repeated, spread
 from .schedule import Schedule, Step
 
+LOOKAHEAD = 16
 CHEAP, MAX_REPEATED = 3, 6
 """Operations per element up to which a value is computed again rather than stored, and equations at most."""
 
@@ -49,6 +50,7 @@ class _Fusion(Merging):
         self.free: dict[Any, Equation] = {}
         self.pointwise_of: dict[Any, Equation] = {}
         self.wanted = set(program.outputs)
+        self.readers: dict[Any, list[Equation]] | None = None
         self.last_effect: int | None = None
 
     def run(self) -> Schedule:
@@ -257,9 +259,30 @@ class _Fusion(Merging):
         axes = {a for a in dims if a is not None}
         if len(axes) == len(nest.shape):
             return True
-        if nest.inner is None and inner is not None and len(nest.shape) - 1 not in inner:
-            return False  # what is made of sums over columns is little; the sums are better made row by row
-        return inner is not None and not axes & inner
+        if inner is None or axes & inner:
+            return False
+        columns = nest.inner is None and len(nest.shape) - 1 not in inner
+        return not columns or self.returns(eqn, nest.size)
+
+    def returns(self, eqn: Equation, size: int) -> bool:
+        """Whether what is made of sums over columns soon meets the whole array again.
+
+        If not, it is little work, and the sums are better made row by row, in the order of memory.
+        """
+        if self.readers is None:
+            self.readers = {}
+            for e in self.program.equations:
+                for x in e.inputs:
+                    self.readers.setdefault(x, []).append(e)
+        stack = [eqn.outputs[0]]
+        for _ in range(LOOKAHEAD):
+            for e in self.readers.get(stack.pop(), ()):
+                if any(v.aval.size == size for v in e.outputs if DYNAMIC not in v.aval.shape):
+                    return True
+                stack.extend(e.outputs)
+            if not stack:
+                break
+        return False
 
     def rows_for(self, nest: Nest, eqn: Equation) -> frozenset[int] | None:
         """The axes of the reductions whose results the equation reads directly; None without any."""

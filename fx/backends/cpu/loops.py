@@ -20,6 +20,8 @@ from .pointwise import memory_type, register_type
 _COSTLESS = (kinds.VIEW, kinds.FREE)
 BLOCK = 8192
 """Elements of a block, where one long axis is cut."""
+SHORT, LONG = 6, 64
+"""A row axis so short leaves the lanes to an outer one so long: coordinates of points, channels of pixels."""
 PARALLEL_WORK = 1 << 19
 """Work (element-operations) from which a nest is split into chunks."""
 MAX_CHUNKS = 64
@@ -56,7 +58,7 @@ class Plan:
         self.accesses = {v: nest.access(v, view) for v, view in nest.loads.items() if v in self.used}
         self.inner = self._rows()
         self.outer_axes, self.inner_axes = self._loops()
-        self.lane_inner = bool(self.inner_axes) and (not self.outer_axes or self._last() in self.inner)
+        self.lane_inner = self._lanes_run_inside()
         self.lanes = self._lanes()
         self._blocks()
         self._stages()
@@ -108,9 +110,12 @@ class Plan:
             self.inner = frozenset(merged_inner[0].members)
         return merged_outer, merged_inner
 
-    def _last(self) -> int:
-        """The domain axis along which memory is walked in order."""
-        return len(self.nest.shape) - 1
+    def _lanes_run_inside(self) -> bool:
+        """Lanes run along the axis on which memory is walked in order, unless it is too short to fill them."""
+        if not self.inner_axes or not self.outer_axes:
+            return bool(self.inner_axes)
+        short = self.inner_axes[-1].size <= SHORT and self.outer_axes[-1].size >= LONG
+        return len(self.nest.shape) - 1 in self.inner and not short
 
     def _merge(self, axes: list[int]) -> list[Axis]:
         touched = [*self.accesses.values(), *[o.access for o in self.outputs]]
