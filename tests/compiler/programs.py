@@ -171,3 +171,13 @@ def assert_same_bits(found, wanted):
         for x, y in parts:
             zeros = (x == 0) & (y == 0)
             np.testing.assert_array_equal(np.signbit(x[zeros]), np.signbit(y[zeros]))
+
+
+def assert_same_up_to_rounding(found, wanted):
+    """Equal dtypes and shapes, NaNs and infinities in the same places, the rest within some eps of the largest."""
+    for a, b in zip(found, wanted, strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        finite = np.isfinite(b)
+        np.testing.assert_array_equal(np.where(finite, 0, a), np.where(finite, 0, b))
+        largest = np.abs(b[finite]).max(initial=0)
+        np.testing.assert_allclose(a[finite], b[finite], rtol=0, atol=32 * np.finfo(b.dtype).eps * largest)

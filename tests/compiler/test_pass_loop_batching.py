@@ -13,6 +13,7 @@ from fx.compiler.passes.folding import folding
 from fx.compiler.passes.inline import inline
 from fx.compiler.passes.loop_batching import loop_batching
 from fx.compiler.rules import trips
+from fx.compiler.rules.loop_sums import MANY
 from fx.compiler.simplify import simplified
 from fx.core.program import Program, check
 
@@ -279,20 +280,25 @@ def test_a_sum_that_is_also_a_result_stays_inside():
     assert unchanged(fun, XS, normal(T, B, M), normal(N, M))
 
 
+def stacks(rows, n=N, m=M):
+    return normal(2, rows, n), normal(2, rows, m)
+
+
 def test_operands_get_stacks_only_where_these_are_small_beside_the_sum(monkeypatch):
     term = lambda c, x, y: c + fnp.sin(x).T @ fnp.cos(y)
-    small, large = (normal(T, B, N), normal(T, B, M)), (normal(T, 40, N), normal(T, 40, M))
-    assert products(before_and_after(*summed(term, small))[1]) == (1, 0)
-    assert unchanged(*summed(term, large))
-    assert products(before_and_after(*summed(SUMS["carry + product"], large))[1]) == (1, 0)
+    assert products(before_and_after(*summed(term, stacks(3)))[1]) == (1, 0)
+    assert unchanged(*summed(term, stacks(12, 8, 6), (8, 6)))
+    assert products(before_and_after(*summed(SUMS["carry + product"], stacks(12, 8, 6), (8, 6)))[1]) == (1, 0)
     monkeypatch.setattr(trips.Trips, "room", 0)
-    assert unchanged(*summed(lambda c, x, y: term(c, x, y) + 0.0, small))
+    assert unchanged(*summed(lambda c, x, y: term(c, x, y) + 0.0, stacks(3)))
 
 
 def test_products_of_many_terms_stay_inside():
-    stacks = lambda rows: (normal(2, rows, N), normal(2, rows, M))
-    assert unchanged(*summed(SUMS["carry + product"], stacks(trips.LARGE)))
-    assert not unchanged(*summed(SUMS["carry + product"], stacks(trips.LARGE - 1)))
+    stored, made = SUMS["carry + product"], lambda c, x, y: c + fnp.sin(x).T @ fnp.cos(y)
+    shape = {"n": 40, "m": 50}
+    for term, most in ((stored, MANY), (made, MANY // 2)):
+        assert not unchanged(*summed(term, stacks(most, **shape), (40, 50)))
+        assert unchanged(*summed(term, stacks(most + 1, **shape), (40, 50)))
 
 
 def test_a_batch_of_one_row_leaves_no_carry():

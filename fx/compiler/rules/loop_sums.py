@@ -1,10 +1,10 @@
 """Sums of products over the trips of a loop: one product, after the loop, with the trips among the terms.
 
 A carry that is read only to be added to is such a sum; the gradient of weights is one. Its terms are products
-of values that have stacks (slices and results of the loop), or get them where such a stack takes less than
-twice what the sum takes, which every trip would read and write. Sums over axes (gradients of biases) go as well
-where their operand has a stack. What sums many terms in one trip is as fast in the loop, where the operands are
-in the cache. Addition in another order rounds differently, as any blocked product does.
+of values that have stacks (slices and results of the loop), or get them where these take no more in a trip than
+twice the sum, which every trip would read and write. Sums over axes (gradients of biases) go as well where their
+operand has a stack. What sums many terms in one trip stays: there its operands are in the cache, and the sum is
+read and written seldom. Addition in another order rounds differently, as any blocked product does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from ...primitives.loop_layout import Layout
 from ...primitives.reductions import reduce_sum
 from ..rewriting import Atom, Rewriter, avals_of, is_zero
 from .constants import constant
-from .trips import LARGE, Trips, makers, over_loops, rearranged, root, stack_aval
+from .trips import Trips, makers, over_loops, rearranged, root, stack_aval
+
+MANY = 32
+"""Terms beyond which a trip may as well sum by itself; half of them where an operand needs a new stack."""
 
 
 class _Operand(NamedTuple):
@@ -189,22 +192,22 @@ class _Finder:
 
     def taken(self, terms: list[_Term]) -> set[Any]:
         """The values of the terms that leave the loop; gives stacks to operands that lack them where it pays."""
-        small = [t for t in terms if not _is_large(t)]
-        for t in small:
+        few = [t for t in terms if _count(t) <= MANY]
+        for t in few:
             lacking = [v for v in dict.fromkeys([x.root for x in t.operands]) if v not in self.there]
             size = self.trips.bytes(lacking)
-            if t.outer and size <= min(self.room, 2 * self.trips.bytes([t.value])):
+            pays = t.outer and 2 * _count(t) <= MANY and size <= 2 * self.trips.bytes([t.value])
+            if pays and size <= self.room:
                 self.room -= size
                 self.new += lacking
                 self.there.update(dict.fromkeys(lacking))
-        return {t.value for t in small if all([x.root in self.there for x in t.operands])}
+        return {t.value for t in few if all([x.root in self.there for x in t.operands])}
 
 
-def _is_large(term: _Term) -> bool:
-    """Whether a trip sums many terms by itself."""
+def _count(term: _Term) -> int:
+    """How many terms a trip sums for one element."""
     x = term.operands[0]
-    summed = [d for c, d in zip(x.letters, x.shape, strict=True) if c not in term.out]
-    return math.prod(summed) >= LARGE
+    return math.prod([d for c, d in zip(x.letters, x.shape, strict=True) if c not in term.out])
 
 
 def _is_nothing(v: Any) -> bool:

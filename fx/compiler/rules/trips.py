@@ -41,7 +41,7 @@ from .constants import elementwise
 ROOM = 64 << 20
 """Bytes that new stacks of one loop may always take."""
 LARGE = 128
-"""Rows (or terms of a sum) from which a product of one trip is as fast by itself, its operands in the cache."""
+"""Rows from which a product of one trip is as fast by itself."""
 DEEP = 8
 """Terms of a sum, or columns, below which a product costs less than to write and read a stack."""
 
@@ -155,12 +155,11 @@ def by_weights(e: Equation, varying: set[Any]) -> Sizes | None:
     parts = parse(e.params["spec"])
     mine, other = (parts[0], parts[1]) if sides[0] else (parts[1], parts[0])
     size = dict(zip(parts[0] + parts[1], e.inputs[0].aval.shape + e.inputs[1].aval.shape, strict=True))
-    of = lambda letters: math.prod([size[c] for c in letters])
     out = parts[2]
     return Sizes(
-        of([c for c in mine if c not in other]),
-        of([c for c in mine if c not in out]),
-        of([c for c in other if c not in mine]),
+        math.prod([size[c] for c in mine if c not in other]),
+        math.prod([size[c] for c in mine if c not in out]),
+        math.prod([size[c] for c in other if c not in mine]),
     )
 
 
