@@ -16,6 +16,17 @@ from benchmarks.rounds import Fresh, Options, Row, error, summary
 from benchmarks.systems import installed, load
 from benchmarks.workloads import families, workloads
 
+
+@pytest.fixture(autouse=True)
+def jax_settings():
+    """A workload's dtype sets JAX's, for the whole process; other tests must not see it."""
+    jax = pytest.importorskip("jax") if "jax" in installed() else None
+    before = jax.config.jax_enable_x64 if jax else None
+    yield
+    if jax:
+        jax.config.update("jax_enable_x64", before)
+
+
 # Libraries of peers warn about themselves.
 pytestmark = pytest.mark.filterwarnings("ignore")
 

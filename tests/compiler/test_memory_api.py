@@ -66,7 +66,8 @@ def test_stats_agree_with_what_is_done():
     del x, z
 
 
-def test_stats_print(capsys):
+def test_stats_print(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # the numbers of a long run of tests need room
     made(MIB)  # dies at once, so that there is a lifetime to draw
     x = made(MIB)
     s = memory.stats()
