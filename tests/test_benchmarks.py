@@ -20,7 +20,7 @@ from benchmarks.workloads import families, workloads
 @pytest.fixture(autouse=True)
 def jax_settings():
     """A workload's dtype sets JAX's, for the whole process; other tests must not see it."""
-    jax = pytest.importorskip("jax") if "jax" in installed() else None
+    jax = pytest.importorskip("jax") if installed("jax") else None
     before = jax.config.jax_enable_x64 if jax else None
     yield
     if jax:
