@@ -14,7 +14,7 @@ from ..primitives.dynamic_slicing import dynamic_slice
 from ..primitives.gather_scatter import gather_p
 from ..primitives.loop import loop_p
 from .fuse import Schedule, Step
-from .nest import Nest, View
+from .nest import Nest, View, numel
 
 ScheduleOf = Callable[[Program], Schedule]
 """The schedule of an inner Program."""
@@ -186,7 +186,7 @@ def nest_work(nest: Nest) -> Work:
     flops = sum(map(flops_of, nest.equations))
     read = sum(map(view_bytes, nest.loads.values()))
     written = sum(nbytes(v.aval) for v in nest.stores)
-    written += sum(_numel(view.shape) * view.base.aval.dtype.itemsize for _, view in nest.copies)
+    written += sum(numel(view.shape) * view.base.aval.dtype.itemsize for _, view in nest.copies)
     return Work(flops, read, written)
 
 
@@ -201,7 +201,7 @@ def view_bytes(view: View) -> int:
     aval = view.base.aval
     if not is_known(aval):
         return 0
-    count = _numel([d for d, s in zip(view.shape, view.strides, strict=True) if s != 0 or d == 0])
+    count = numel([d for d, s in zip(view.shape, view.strides, strict=True) if s != 0 or d == 0])
     return min(count, aval.size) * aval.dtype.itemsize
 
 
@@ -213,16 +213,6 @@ def is_known(aval: Aval) -> bool:
 def nbytes(aval: Aval) -> int:
     """Its bytes, or 0 where only the run knows them."""
     return aval.nbytes if is_known(aval) else 0
-
-
-def _numel(shape: Iterable[int]) -> int:
-    n = 1
-    for d in shape:
-        n *= d
-    return n
-
-
-# Numbers for people
 
 
 def flops_text(n: float) -> str:

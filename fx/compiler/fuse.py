@@ -18,8 +18,8 @@ from . import views
 from .axes import agree, fits, follows, identity, viewed
 from .kinds import FREE, OTHER, PLACE, POINTWISE, REDUCE, VIEW, cost_of
 from .merging import MAX_EQUATIONS, MAX_LOADS, SMALL, Merging
-from .nest import Dims, Nest, Reduce, View, whole
-from .places import around, interior, numel, pieces, repeated, spread
+from .nest import Dims, Nest, Reduce, View, numel, whole
+from .places import around, interior, pieces, repeated, spread
 from .schedule import Schedule, Step
 
 LOOKAHEAD = 16

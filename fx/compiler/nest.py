@@ -8,6 +8,7 @@ inner axes are walked in stages, one more for each reduction that has to be comp
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..core.program import Equation, Var
@@ -25,7 +26,15 @@ class View(NamedTuple):
     shape: tuple[int, ...]
 
 
-def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+def numel(shape: Iterable[int]) -> int:
+    """Number of elements of a shape."""
+    n = 1
+    for d in shape:
+        n *= d
+    return n
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
     """Strides in elements of a contiguous array."""
     strides, step = [], 1
     for d in reversed(shape):
@@ -74,10 +83,7 @@ class Nest:
 
     @property
     def size(self) -> int:
-        n = 1
-        for d in self.shape:
-            n *= d
-        return n
+        return numel(self.shape)
 
     def made(self, v: Any) -> bool:
         """Whether v is computed here."""

@@ -60,10 +60,3 @@ def interior(eqn: Equation, out: View) -> list[Any]:
         return View(view.base, offset, view.strides, tuple(sizes))
 
     return [(x, window, View(out.base, start, tuple(stride), tuple(sizes)))]
-
-
-def numel(shape: tuple[int, ...]) -> int:
-    n = 1
-    for d in shape:
-        n *= d
-    return n

@@ -80,10 +80,3 @@ def python_number(value: Any, dtype: Any) -> Any:
 
 def dtype_of(v: Any) -> Any:
     return v.aval.dtype
-
-
-def product(sizes: Any) -> int:
-    n = 1
-    for d in sizes:
-        n *= d
-    return n

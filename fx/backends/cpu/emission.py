@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...compiler.memory_plan import Arena, Interval, aligned, plan
-from ...compiler.nest import View
+from ...compiler.nest import View, row_major
 from ...compiler.schedule import Schedule, Step
 from ...core.program import Program, Var
 from ...core.structure import Literal
@@ -191,9 +191,11 @@ class Emission:
         step = self.steps[n]
         if step.eqn is not None or len(step.nests) != 1 or u.aval.nbytes != v.aval.nbytes:
             return False
-        plan = self.kernels[n][0].plan if self.kernels[n][0].bases[:1] else None
-        own = Plan(step.nest) if plan is None or plan.nest is not step.nest else plan
-        if u.aval.dtype.itemsize != v.aval.dtype.itemsize or len(own.order) > 1:
+        if u.aval.dtype.itemsize != v.aval.dtype.itemsize:
+            return False
+        plan = self.kernels[n][0].plan
+        own = plan if plan.nest is step.nest else Plan(step.nest)  # the kernel may be an equal nest's
+        if len(own.order) > 1:
             return False
         targets = [o.access for o in own.outputs if o.access.base is v]
         sources = [a for a in own.accesses.values() if a.base is u]
@@ -358,7 +360,7 @@ class Emission:
         assert step.eqn is not None
         inputs = [self.buffer(f, x) for x in step.operands]
         outputs = [
-            Buffer(self.pointer(f, v), v.aval.shape, _row_major(v.aval.shape), v.aval.dtype)
+            Buffer(self.pointer(f, v), v.aval.shape, row_major(v.aval.shape), v.aval.dtype)
             for v in step.eqn.outputs
         ]
         if n in self.controls:
@@ -379,11 +381,3 @@ class Emission:
 
 def _is_native(step: Step) -> bool:
     return step.eqn is None or operation_for(step.eqn) is not None or is_native(step.eqn)
-
-
-def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
-    strides, step = [], 1
-    for d in reversed(shape):
-        strides.append(step)
-        step *= d
-    return tuple(reversed(strides))

@@ -109,11 +109,12 @@ class Executable:
         self._choose_run(slots)
 
     def _specification(self, part: Segment, slots: dict[int, Var]) -> Any:
-        reads, writes = set(part.reads), set(part.writes)
-        words = layout.specification([slots[r].aval if r in reads else None for r in sorted(slots)], 0)
-        for r in writes:
-            words[2 + r] = layout.RESULT
-        return words
+        words: list[Any] = [layout.UNUSED] * len(slots)
+        for r in part.reads:
+            words[r] = slots[r].aval
+        for r in part.writes:
+            words[r] = layout.RESULT
+        return layout.specification(words)
 
     def _choose_run(self, slots: dict[int, Var]) -> None:
         """Programs of one native part whose results are its arrays in order take a shorter way."""

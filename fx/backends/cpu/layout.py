@@ -68,12 +68,12 @@ UNUSED, RESULT, ARRAY = 0, 1, 2
 """What a register holds, in a specification; or the type of a scalar that may stand for the array."""
 
 
-def specification(inputs: Sequence[Aval | None], results: int) -> np.ndarray[Any, Any]:
-    """For `fx_resolve`: the type of arrays, the number of registers, and what each one holds."""
-    words = [id(np.ndarray), len(inputs) + results]
-    for aval in inputs:
-        words.append(UNUSED if aval is None else ARRAY if aval.shape else id(aval.dtype.type))
-    return np.array(words + [RESULT] * results, np.int64)
+def specification(registers: Sequence[Aval | int]) -> np.ndarray[Any, Any]:
+    """For `fx_resolve`: the type of arrays, the number of registers, and what each holds: an operand, or a word."""
+    words = [id(np.ndarray), len(registers)]
+    for x in registers:
+        words.append(x if isinstance(x, int) else ARRAY if x.shape else id(x.dtype.type))
+    return np.array(words, np.int64)
 
 
 @functools.cache

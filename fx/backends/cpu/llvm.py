@@ -120,14 +120,6 @@ def const(type: str, value: Any) -> Value:
     return Value(text if lanes == 1 else f"splat ({scalar} {text})", type)
 
 
-def const_bits(type: str, bits: int) -> Value:
-    """A floating constant by its bits."""
-    scalar, _ = split(type)
-    if scalar == "float":
-        return const(type, struct.unpack("<f", struct.pack("<I", bits))[0])
-    return const(type, struct.unpack("<d", struct.pack("<Q", bits))[0])
-
-
 def const_vector(scalar: str, values: Sequence[Any]) -> Value:
     """A constant with a value for each lane."""
     if len(values) == 1:

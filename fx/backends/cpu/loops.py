@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ...compiler import kinds
 from ...compiler.kinds import cost_of, kind_of
-from ...compiler.nest import Access, Nest, View, whole
+from ...compiler.nest import Access, Nest, View, numel, whole
 from ...core.program import Equation, Var
 from ...core.structure import Literal
 from ...primitives import shape
@@ -62,7 +62,7 @@ class Plan:
         self.lanes = self._lanes()
         self._blocks()
         self._stages()
-        self.units = _product(a.size for a in self.unit_axes) * self.blocks
+        self.units = numel(a.size for a in self.unit_axes) * self.blocks
         self.chunks = self._chunks()
 
     # What is needed
@@ -95,7 +95,7 @@ class Plan:
         if kinds:
             (axes,) = kinds
             prefix = axes == frozenset(range(len(axes)))
-            small = _product(nest.shape[a] for a in every - axes) < 64
+            small = numel(nest.shape[a] for a in every - axes) < 64
             return every - axes if prefix and not small else axes
         return frozenset()
 
@@ -265,12 +265,12 @@ class Plan:
     def _keeps(self, v: Any) -> bool:
         """Whether a value is dear enough to keep, and small enough for the stack."""
         lanes = 1 if self.lane_inner else self.lanes
-        count = self.block or _product(a.size for a in self.inner_axes)
+        count = self.block or numel(a.size for a in self.inner_axes)
         return cost_of(self.maker[v]) >= 4 and count * lanes * itemsize(v) <= KEPT_BYTES
 
     def _chunks(self) -> int:
         """Parts that may run in parallel: by shape alone, so that results do not depend on threads."""
-        work = _product(self.nest.shape) * max(4, self._weight())
+        work = numel(self.nest.shape) * max(4, self._weight())
         if work < PARALLEL_WORK:
             return 1
         limit = 1 << (work // (PARALLEL_WORK // 2)).bit_length() - 1
@@ -280,22 +280,11 @@ class Plan:
         wanted = max(1, min(limit, MAX_CHUNKS, self.units))
         return 1 << wanted.bit_length() - 1
 
-    @property
-    def single_pass(self) -> bool:
-        return len(self.order) <= 1 and not self.reductions
-
 
 def _target(view: View) -> Access:
     """Where a copy goes: the window's axes are the domain's, units aside."""
     strides = [s for s, d in zip(view.strides, view.shape, strict=True) if d != 1]
     return Access(view.base, view.offset, tuple(strides))
-
-
-def _product(sizes: Any) -> int:
-    n = 1
-    for d in sizes:
-        n *= d
-    return n
 
 
 def itemsize(v: Any) -> int:

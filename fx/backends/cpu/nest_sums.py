@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...compiler.nest import Access, row_major
+from ...compiler.nest import Access, numel, row_major
 from ...core.program import Var
 from . import pointwise
 from .accumulators import (
     accumulator_type,
     combiner,
     identity_of,
-    product,
     stored_type,
     width_of,
 )
@@ -36,7 +35,7 @@ class Sums(Values):
         """For each late reduction the offset of its parts and the elements of one part."""
         found, at = {}, 0
         for v in self.late:
-            count = product(a.size for a in self.plan.inner_axes) if self.plan.is_column(v) else 1
+            count = numel(a.size for a in self.plan.inner_axes) if self.plan.is_column(v) else 1
             found[v] = (at, count)
             at += -(-self.plan.chunks * count * width_of(v) // 64) * 64
         return found, at

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...compiler.kinds import FREE, VIEW, kind_of
-from ...compiler.nest import Access, Nest, row_major
+from ...compiler.nest import Access, Nest, numel, row_major
 from ...core.program import Equation, Var
 from ...core.structure import Literal
 from ...primitives import shape
@@ -16,7 +16,6 @@ from . import pointwise
 from .accumulators import (
     dtype_of,
     literal,
-    product,
     python_number,
 )
 from .llvm import Function, Value, const, i64, lanes_of, scalar_of, vector
@@ -211,7 +210,7 @@ class Values:
         f, plan = self.f, self.plan
         axes = plan.inner_axes
         lanes = 1 if plan.lane_inner else plan.lanes
-        count = product(a.size for a in axes) * lanes
+        count = numel(a.size for a in axes) * lanes
         if plan.lane_inner and plan.block:
             count = plan.block
         key = ("kept", v)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....core.dtypes import float32, is_low_precision
-from ..llvm import TYPES, Function, Value, const, is_float, like, split, vector
+from ..llvm import TYPES, Function, Value, const, is_float, like, vector
 
 Combine = Callable[[Function, Value, Value], Value]
 
@@ -104,7 +104,3 @@ def complex_product(f: Function, x: tuple[Value, Value], y: tuple[Value, Value])
 def lanes_for(dtype: np.dtype[Any], vector_bytes: int) -> int:
     """Elements in a vector register, in the form that they are computed in."""
     return vector_bytes // work_dtype(dtype).itemsize
-
-
-def scalar_type(x: Value) -> str:
-    return split(x.type)[0]

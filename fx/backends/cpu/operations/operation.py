@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ....compiler.nest import numel, row_major as row_major
 from ....core.avals import Aval
 from ..llvm import Function, Value
 
@@ -23,16 +24,7 @@ class Buffer(NamedTuple):
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape, dtype=np.int64))
-
-
-def row_major(shape: Sequence[int]) -> tuple[int, ...]:
-    """Strides in elements of a contiguous array."""
-    strides, step = [], 1
-    for d in reversed(shape):
-        strides.append(step)
-        step *= d
-    return tuple(reversed(strides))
+        return numel(self.shape)
 
 
 class Operation:
