@@ -82,18 +82,52 @@ from .core.transforms.vmap import vmap as vmap
 if TYPE_CHECKING:
     from . import (
         checkpoint_policies as checkpoint_policies,
+        data as data,
         debug as debug,
+        fft as fft,
+        image as image,
+        io as io,
         lax as lax,
+        linalg as linalg,
         losses as losses,
         memory as memory,
+        metrics as metrics,
         nn as nn,
+        ops as ops,
         optim as optim,
         random as random,
+        scipy as scipy,
+        signal as signal,
+        special as special,
+        stats as stats,
         testing as testing,
+        train as train,
     )
 
 remat = checkpoint
-_LAZY = ("checkpoint_policies", "debug", "lax", "losses", "memory", "nn", "optim", "random", "testing")
+_LAZY = (
+    "checkpoint_policies",
+    "data",
+    "debug",
+    "fft",
+    "image",
+    "io",
+    "lax",
+    "linalg",
+    "losses",
+    "memory",
+    "metrics",
+    "nn",
+    "ops",
+    "optim",
+    "random",
+    "scipy",
+    "signal",
+    "special",
+    "stats",
+    "testing",
+    "train",
+)
 
 
 def _run_chunks(*args: Any) -> Any:

@@ -11,7 +11,10 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "fx"
 
 # What each room may import, besides itself. Rooms further down stand on those above.
-PUBLIC = {"numpy", "random", "lax", "tree", "debug", "checkpoint_policies", "testing", "linalg", "", "errors"}
+PUBLIC = {
+    *("", "errors", "tree", "numpy", "random", "lax", "debug", "checkpoint_policies", "testing"),
+    *("linalg", "fft", "special", "signal", "image", "ops", "stats"),
+}
 MAY_IMPORT = {
     "core": set(),
     "primitives": {"core"},
@@ -19,8 +22,16 @@ MAY_IMPORT = {
     "backends": {"core", "primitives", "compiler", "_version"},
     "tree": {"core"},
     "numpy": {"core", "primitives"},
-    "random": {"core", "primitives", "numpy"},
+    "random": {"core", "primitives", "numpy", "lax", "special"},
     "lax": {"core", "primitives", "numpy", "_callbacks"},
+    "special": {"core", "primitives", "numpy", "lax"},
+    "linalg": {"core", "primitives", "numpy", "lax"},
+    "fft": {"core", "primitives", "numpy"},
+    "signal": {"core", "primitives", "numpy", "lax", "fft"},
+    "image": {"core", "primitives", "numpy", "lax"},
+    "ops": {"core", "primitives", "numpy", "lax"},
+    "stats": {"core", "primitives", "numpy", "lax", "special", "linalg"},
+    "scipy": {"numpy", "linalg", "special", "stats", "signal", "fft", "image", "lax", "tree", ""},
     "checkpoint_policies": {"core", "primitives"},
     "debug": {"core", "primitives"},
     "_callbacks": {"core", "primitives"},
@@ -30,6 +41,11 @@ MAY_IMPORT = {
     "nn": PUBLIC,
     "losses": PUBLIC | {"nn"},
     "optim": PUBLIC,
+    "io": PUBLIC,
+    "data": PUBLIC,
+    "metrics": PUBLIC,
+    "train": PUBLIC | {"nn", "losses", "optim", "io", "data", "metrics"},
+    "examples": PUBLIC | {"nn", "losses", "optim", "io", "data", "metrics", "train"},
     "_demo": PUBLIC | {"nn", "losses", "optim"},
     "__main__": PUBLIC | {"_demo", "nn", "losses", "optim"},
     "testing": {"core", "primitives", *PUBLIC},
