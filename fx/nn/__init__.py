@@ -25,13 +25,26 @@ from ._activations import (
     swish as swish,
     tanh as tanh,
 )
-from ._layers import (
+from ._attention_functions import dot_product_attention as dot_product_attention
+from ._combinators import (
     MLP as MLP,
-    Dropout as Dropout,
-    Layer as Layer,
-    Linear as Linear,
+    Checkpoint as Checkpoint,
+    Lambda as Lambda,
+    Parallel as Parallel,
+    Repeat as Repeat,
+    Residual as Residual,
     Sequential as Sequential,
 )
+from ._dropout import Dropout as Dropout
+from ._layer import (
+    Layer as Layer,
+    Parameter as Parameter,
+)
+from ._linear import (
+    Bilinear as Bilinear,
+    Linear as Linear,
+)
+from ._scope import Scope as Scope
 from ._softmax import (
     log_softmax as log_softmax,
     logsumexp as logsumexp,
@@ -39,3 +52,4 @@ from ._softmax import (
     softmax as softmax,
     standardize as standardize,
 )
+from ._summary import summary as summary

@@ -28,6 +28,11 @@ def real(x: Any, name: str) -> fx.Array:
     return x.astype(float)
 
 
+def as_array(x: Any) -> fx.Array:
+    """x as an Array, of whatever dtype."""
+    return x if isinstance(x, fx.Array) else fnp.asarray(x)
+
+
 def _array(x: Any) -> fx.Array:
     if isinstance(x, fx.Array):
         return x

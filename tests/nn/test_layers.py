@@ -5,9 +5,11 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+import torch
 
 import fx
 import fx.numpy as fnp
+import fx.testing
 from fx import nn
 from fx.nn import initializers
 
@@ -76,27 +78,224 @@ def test_sequential_nests_and_names():
     assert np.array_equal(drawn, model.apply(params, x, key=KEY))
     assert not np.array_equal(drawn, evaluated)
     assert not np.array_equal(drawn, model.apply(params, x, key=fx.random.key(9)))
-    assert model.uses_key
-    assert not inner.uses_key
+
+
+class Scale(nn.Layer):
+    size: int
+
+    def parameters(self):
+        return {"scale": nn.Parameter((self.size,), initializers.constant(2.0))}
+
+    def forward(self, p, x):
+        return p.scale * x
+
+    def undo(self, p, y):
+        return y / p.scale
+
+
+class Tracked(nn.Layer):
+    """x minus a running mean, which moves in training."""
+
+    size: int
+    rate: float = 0.5
+
+    def state(self):
+        return {"mean": nn.Parameter((self.size,))}
+
+    def forward(self, p, x):
+        if p.training:
+            p.mean = (1 - self.rate) * p.mean + self.rate * x.mean(0)
+        return x - p.mean
+
+
+class Tied(nn.Layer):
+    """Layers in a list, one used twice and through a method of its own."""
+
+    size: int
+
+    def layers(self):
+        return {"scale": Scale(self.size), "blocks": [nn.Linear(self.size, self.size), Tracked(self.size)]}
+
+    def forward(self, p, x):
+        x = p.scale(x)
+        for block in p.blocks:
+            x = block(x)
+        return p.scale.undo(x)
 
 
 def test_a_layer_of_the_users_own():
-    @dataclasses.dataclass(frozen=True)
-    class Scale:
-        size: int
-        uses_key = False
-
-        def init(self, key):
-            return {"scale": fnp.full((self.size,), 2.0)}
-
-        def apply(self, params, x, *, key=None):
-            return params["scale"] * x
-
     model = nn.Sequential([Scale(3), nn.relu])
-    assert isinstance(Scale(3), nn.Layer)
     params = model.init(KEY)
     assert list(params) == ["scale_0"]
     assert model.apply(params, fnp.asarray([-1.0, 1.0, 2.0])).tolist() == [0, 2, 4]
+    assert repr(Tracked(3)) == "Tracked(3)" and repr(Tracked(3, 0.1)) == "Tracked(3, rate=0.1)"
+
+
+def test_state_is_taken_and_returned():
+    model = Tied(2)
+    params, state = model.init(KEY)
+    assert shapes(params) == {"scale": {"scale": (2,)}, "blocks": [{"kernel": (2, 2), "bias": (2,)}, {}]}
+    assert shapes(state) == {"blocks": [{}, {"mean": (2,)}]}
+    x = np.asarray([[1.0, 2.0], [3.0, 5.0]], np.float32)
+    h = 2 * x @ np.asarray(params["blocks"][0]["kernel"])
+    y, after = model.apply(params, x, state=state, training=True)
+    np.testing.assert_allclose(after["blocks"][1]["mean"], h.mean(0) / 2, rtol=1e-5)
+    np.testing.assert_allclose(y, (h - h.mean(0) / 2) / 2, rtol=1e-4, atol=1e-6)
+    assert not np.asarray(state["blocks"][1]["mean"]).any()  # what was passed is as it was
+    evaluated, same = model.apply(params, x, state=after)
+    np.testing.assert_allclose(evaluated, y, rtol=1e-6)
+    assert np.array_equal(same["blocks"][1]["mean"], after["blocks"][1]["mean"])
+    compiled = fx.jit(lambda p, s, x: model.apply(p, x, state=s, training=True))(params, state, x)
+    np.testing.assert_allclose(compiled[1]["blocks"][1]["mean"], after["blocks"][1]["mean"], rtol=1e-6)
+
+
+def test_draws_of_one_apply_differ():
+    class Twice(nn.Layer):
+        drop: nn.Layer = nn.Dropout(0.5)
+
+        def forward(self, p, x):
+            return p.drop(x), p.drop(x)
+
+    x = fnp.ones(64)
+    a, b = Twice().apply({}, x, key=KEY)
+    assert not np.array_equal(a, b)
+    again = Twice().apply({}, x, key=KEY)
+    assert np.array_equal(a, again[0]) and np.array_equal(b, again[1])
+    pair = nn.Parallel([nn.Dropout(0.5), nn.Dropout(0.5)], combine="none").apply({}, x, key=KEY)
+    assert not np.array_equal(*pair)
+    with pytest.raises(fx.ArgumentError, match=r"Dropout\(0.5\), model\['dropout_0'\](.|\n)*key=key"):
+        nn.Sequential([nn.Dropout(0.5)]).apply({}, x, training=True)
+    assert np.array_equal(nn.Dropout(0.5).apply({}, x, key=KEY, training=False), x)
+
+
+def test_repeat_is_the_layer_again_and_again():
+    inner = nn.Sequential([nn.Linear(3, 3, dtype=fnp.float64), Tracked(3), nn.Dropout(0.5), nn.tanh])
+    model = nn.Repeat(nn.Residual(inner), 4)
+    params, state = model.init(KEY)
+    assert shapes(params) == {"layer": {"inner": {"linear_0": {"kernel": (4, 3, 3), "bias": (4, 3)}}}}
+    state = fx.tree.map(lambda s: s.astype(fnp.float64), state)
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    y, after = model.apply(params, x, state=state, training=False)
+    h = fnp.asarray(x)
+    for i in range(4):
+        own = fx.tree.map(lambda p: p[i], (params["layer"], state["layer"]))
+        h, _ = nn.Residual(inner).apply(own[0], h, state=own[1])
+    np.testing.assert_allclose(y, h, rtol=1e-12)
+    drawn, after = model.apply(params, x, state=state, key=KEY)
+    assert not np.allclose(drawn, y) and np.asarray(after["layer"]["inner"]["tracked_1"]["mean"]).all()
+    gradient = fx.grad(lambda p: model.apply(p, x, state=state, key=KEY)[0].sum())(params)
+    assert shapes(gradient) == shapes(params)
+
+
+def test_checkpoint_keeps_less_and_gives_the_same():
+    linear = lambda m, n: nn.Linear(m, n, dtype=fnp.float64)
+    inner = nn.Sequential([linear(3, 64), nn.tanh, nn.Dropout(0.5), linear(64, 3), Tracked(3)])
+    params, state = inner.init(KEY)
+    state = fx.tree.map(lambda s: s.astype(fnp.float64), state)
+    x = fnp.asarray(np.random.default_rng(0).normal(size=(5, 3)))
+    plain, kept = nn.Sequential({"layer": inner}), nn.Checkpoint(inner)
+    args = {"layer": params}, {"layer": state}
+
+    def loss(model, params, state, key):
+        y, state = model.apply(params, x, state=state, key=key)
+        return (y**2).sum(), state
+
+    derived = fx.value_and_grad(loss, argnums=1, has_aux=True)
+    expected, actual = derived(plain, *args, None), derived(kept, *args, None)
+    for a, b in zip(fx.tree.leaves(actual), fx.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+    fx.testing.check_grads(
+        lambda params: loss(kept, params, args[1], KEY)[0], (args[0],), order=1, modes=("rev",)
+    )
+
+    def bytes_kept(model):
+        return sum(r.nbytes for r in fx.residuals(lambda p: loss(model, p, args[1], None)[0], args[0]))
+
+    assert bytes_kept(kept) < bytes_kept(plain)
+
+
+def test_parallel_combines():
+    x = fnp.asarray([1.0, -2.0])
+    double = lambda x: 2 * x
+    for combine, expected in (("sum", [3, -4]), ("concatenate", [1, 0, 2, -4]), (fnp.maximum, [2, 0])):
+        assert nn.Parallel([nn.relu, double], combine=combine).apply({}, x).tolist() == expected
+    named = nn.Parallel({"a": Scale(2), "b": double}, combine="none")
+    params = named.init(KEY)
+    assert list(params) == ["a"]
+    assert {k: v.tolist() for k, v in named.apply(params, x).items()} == {"a": [2, -4], "b": [2, -4]}
+    with pytest.raises(fx.ArgumentError, match="'sum'"):
+        nn.Parallel([nn.relu], combine="mean")
+    with pytest.raises(fx.ShapeError, match="shortcut="):
+        nn.Residual(nn.Linear(2, 3)).apply({"inner": nn.Linear(2, 3).init(KEY)}, x)
+
+
+def test_bilinear():
+    layer = nn.Bilinear(3, 4, 2, dtype=fnp.float64, bias_init=initializers.ones)
+    params = layer.init(KEY)
+    assert shapes(params) == {"kernel": (2, 3, 4), "bias": (2,)}
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(5, 3)), rng.normal(size=(5, 4))
+    oracle = torch.nn.functional.bilinear(
+        *map(torch.tensor, (a, b, *(np.asarray(params[k]) for k in ("kernel", "bias"))))
+    )
+    np.testing.assert_allclose(layer.apply(params, a, b), oracle, rtol=1e-12)
+    with pytest.raises(fx.ShapeError, match=r"\(5, 3\) and \(5, 3\)"):
+        layer.apply(params, a, a)
+
+
+def test_summary_counts():
+    model = nn.Sequential(
+        [nn.Linear(64, 128), nn.relu, nn.Repeat(nn.Residual(nn.Linear(128, 128)), 3), Tracked(128)]
+    )
+    params, state = fx.eval_shape(model.init, KEY)
+    report = nn.summary(model, params, fx.ShapeDtype((32, 64), "float32"), state=state)
+    rows = {row.name: row for row in report.rows}
+    assert list(rows) == [
+        "linear_0", "repeat_2", "repeat_2/layer", "repeat_2/layer/inner", "tracked_3",
+    ]  # fmt: skip
+    assert report.total.parameters == 64 * 128 + 128 + 3 * (128 * 128 + 128)
+    assert rows["linear_0"].output == "float32[32, 128]" and rows["linear_0"].bytes == 4 * (64 * 128 + 128)
+    assert 2 * 32 * 64 * 128 <= rows["linear_0"].flops <= 2 * 32 * 64 * 128 + 2 * 32 * 128
+    assert rows["repeat_2"].flops >= 3 * 2 * 32 * 128 * 128
+    text = str(report)
+    assert all(name in text for name in ("linear_0", "Repeat", "57,856", "float32[32, 128]"))
+    assert [row.name for row in nn.summary(model, params, np.ones((2, 64)), state=state, depth=1).rows] == [
+        "linear_0", "repeat_2", "tracked_3",
+    ]  # fmt: skip
+
+
+class Broken(nn.Layer):
+    inner: int = 3
+
+    def layers(self):
+        return {"a": self.inner}
+
+
+class Reserved(nn.Layer):
+    def parameters(self):
+        return {"key": nn.Parameter((2,))}
+
+
+class Assigns(nn.Layer):
+    def forward(self, p, x):
+        p.kernel = x
+
+
+def test_a_layer_that_is_none_is_refused():
+    with pytest.raises(fx.ArgumentError, match="'a' is 3"):
+        Broken().init(KEY)
+    with pytest.raises(fx.ArgumentError, match="'key' cannot name"):
+        Reserved().init(KEY)
+    with pytest.raises(fx.ImmutableError, match=r"'kernel'.*state"):
+        Assigns().apply({}, 1.0)
+    with pytest.raises(AttributeError, match=r"Wrong\(3\) has no 'kernel'; it declares \['scale'\]"):
+        type("Wrong", (Scale,), {"forward": lambda self, p, x: p.kernel})(3).apply(Scale(3).init(KEY), 1.0)
+    with pytest.raises(fx.ArgumentError, match="state=state"):
+        Tracked(3).apply({}, fnp.ones((2, 3)))
+    with pytest.raises(fx.TreeError, match=r"params\['blocks'\] belongs to 2 layers; it is 1 entries"):
+        Tied(2).apply(
+            {"scale": Scale(2).init(KEY), "blocks": [1]}, fnp.ones((1, 2)), state=Tied(2).init(KEY)[1]
+        )
 
 
 def test_dropout():
@@ -117,7 +316,7 @@ def test_layers_are_static_values():
     assert hash(model) == hash(nn.Sequential((nn.MLP((4, 3)), nn.Dropout(0.1))))
     assert fx.tree.leaves(model) == []
     with pytest.raises(dataclasses.FrozenInstanceError):
-        model.layers = ()
+        model.steps = ()
     params = model.init(KEY)
     apply = fx.jit(lambda layer, params, x: layer.apply(params, x))
     for same in (model, nn.Sequential([nn.MLP([4, 3]), nn.Dropout(0.1)])):
@@ -143,7 +342,7 @@ def test_transformations():
 
 
 def test_repr_is_short():
-    assert repr(nn.MLP([4, 3])) == "MLP([4, 3], activation=relu)"
+    assert repr(nn.MLP([4, 3])) == "MLP([4, 3])"
     assert repr(nn.Sequential([nn.Linear(4, 3), nn.relu])) == "Sequential([Linear(4, 3), relu])"
     assert repr(nn.Linear(4, 3, use_bias=False)) == "Linear(4, 3, use_bias=False)"
 
@@ -153,7 +352,9 @@ def test_errors_say_what_is_wrong():
     params = layer.init(KEY)
     with pytest.raises(fx.ShapeError, match=r"Linear\(3, 2\).*\(\.\.\., 3\)(.|\n)*\(5, 4\)"):
         layer.apply(params, fnp.ones((5, 4)))
-    with pytest.raises(fx.ShapeError, match=r"kernel \(2, 2\)"):
+    with pytest.raises(
+        fx.ShapeError, match=r"params\['kernel'\] has shape \(2, 2\); Linear\(3, 2\) takes \(3, 2\)"
+    ):
         layer.apply({"kernel": fnp.ones((2, 2))}, fnp.ones((5, 3)))
     with pytest.raises(fx.TreeError, match=r"'kernel'.*\['w'\]"):
         layer.apply({"w": 1}, fnp.ones((5, 3)))
