@@ -26,7 +26,8 @@ def test_pure_mapped_and_compiled(transform):
     np.testing.assert_allclose(batch[0], y, atol=1e-6)
     np.testing.assert_allclose(fx.jit(transform)(KEYS[0], IMAGE), y, atol=1e-6)
     integers = (IMAGE * 255).astype(np.uint8)
-    np.testing.assert_allclose(transform(KEYS[0], integers), transform(KEYS[0], integers / 255), atol=1e-5)
+    floats = (integers / 255).astype(np.float32)
+    np.testing.assert_allclose(transform(KEYS[0], integers), transform(KEYS[0], floats), atol=1e-5)
     with pytest.raises(fx.ShapeError, match=r"fx\.vmap"):
         transform(KEYS[0], np.ones((2, 6, 7, 3)))
 
