@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ....primitives.contraction import parse
+from ..engine import host
 from ..llvm import Function, Value, i64
 from ..operations.operation import Buffer, row_major
-from .axes import axes_of, extent
+from .axes import Axes, axes_of, extent
 from .copying import Change, Step, emit_copy
 from .library import working_memory
-from .matrices import form_of
+from .matrices import Form, form_of
 
 
 @contextmanager
@@ -90,21 +91,49 @@ def arrangement(spec: str, left: Buffer, right: Buffer, out: Buffer) -> Arrangem
 
     Products without a sum are left to loops: adding them to zero would lose the sign of -0.
     """
-    axes, sizes = axes_of(spec, left, right, out), sizes_of(spec, left, right)
+    axes, sizes, arrays = axes_of(spec, left, right, out), sizes_of(spec, left, right), (left, right, out)
     if not axes.inner:
         return None
-    if form_of(axes):
-        return STAY
+    form = form_of(axes)
+    if form:
+        return _widened(form, axes, spec, arrays, sizes) if _is_narrow(form, out) else STAY
     m, n, k = extent(axes.rows), extent(axes.cols), extent(axes.inner)
     scalar = not axes.out or axes.out[-1].size < 4
     if m * n * k < 4 * (m * k + k * n + m * n) and not (scalar and k >= 256):
         return None
+    fitting = [x for x in _choices(spec) if _form(x, spec, arrays, sizes)]
+    return min(fitting, key=lambda x: x.cost(sizes), default=None)
+
+
+def _choices(spec: str) -> list[Arrangement]:
     choices = []
     for inner_of in (0, 1):
         x, y, z = canonical(spec, inner_of)
         choices += [Arrangement(*p) for p in itertools.product((None, x), (None, y), (None, z))]
-    fitting = [x for x in choices if _fits(x, spec, (left, right, out), sizes)]
-    return min(fitting, key=lambda x: x.cost(sizes), default=None)
+    return choices
+
+
+COPIED = 120
+"""Multiplications in the time in which one element is copied."""
+
+
+def _is_narrow(form: Form, out: Buffer) -> bool:
+    """Whether the last axis of the result leaves most of a vector unused."""
+    return 4 * form.col.size <= host().vector_bytes // out.dtype.itemsize
+
+
+def _widened(
+    form: Form, axes: Axes, spec: str, arrays: tuple[Buffer, ...], sizes: dict[str, int]
+) -> Arrangement:
+    """A result of few columns made with another axis last, and copied, where that takes half the time."""
+    work = extent(axes.out) * extent(axes.inner)
+    lanes = host().vector_bytes // arrays[2].dtype.itemsize
+    best, least = STAY, work * lanes // form.col.size // 2
+    for choice in _choices(spec):
+        found = _form(choice, spec, arrays, sizes)
+        if found and not _is_narrow(found, arrays[2]) and work + COPIED * choice.cost(sizes) < least:
+            best, least = choice, work + COPIED * choice.cost(sizes)
+    return best
 
 
 @contextmanager
@@ -126,11 +155,12 @@ def arranged(
             fill(f, arrays[2], plan.out, out, c)
 
 
-def _fits(x: Arrangement, spec: str, buffers: tuple[Buffer, ...], sizes: dict[str, int]) -> bool:
+def _form(x: Arrangement, spec: str, buffers: tuple[Buffer, ...], sizes: dict[str, int]) -> Form | None:
+    """The contraction after the copies."""
     arrays = [
         b if letters is None else _like(b, letters, sizes) for b, letters in zip(buffers, x, strict=True)
     ]
-    return form_of(axes_of(x.applied(spec), *arrays)) is not None
+    return form_of(axes_of(x.applied(spec), *arrays))
 
 
 def _like(buffer: Buffer, letters: str, sizes: dict[str, int]) -> Buffer:
