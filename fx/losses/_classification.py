@@ -1,4 +1,4 @@
-"""Cross-entropies, from logits: scores whose softmax or sigmoid are probabilities."""
+"""Cross-entropies of classes, from logits: scores whose softmax is a distribution."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import fx
 import fx.numpy as fnp
 from fx.nn._inputs import in_float32
 
-from ._reduce import counted, inexact, pair, reduced
+from ._reduce import class_axis, counted, elements_and_examples, inexact, pair, reduced, rows
 
 
 def softmax_cross_entropy(
@@ -22,16 +22,21 @@ def softmax_cross_entropy(
 
     Args:
         logits, labels: one shape; labels are probabilities (not checked: any weights are allowed).
-        where: of the shape of the result.
+        where: of the shape of the result; or with as many axes as logits, then it says which classes there are.
 
     Returns:
         Their shape without the axis, or () for reduction "sum" or "mean".
     """
     logits, labels = pair(logits, labels, "softmax_cross_entropy")
-    axis = _class_axis(logits, axis, "softmax_cross_entropy")
-    if where is not None:
-        logits = _rows(logits, where, axis)
+    axis = class_axis(logits, axis, "softmax_cross_entropy")
+    elements, where = elements_and_examples(where, logits, axis, "softmax_cross_entropy")
+    if elements is not None:
+        logits, labels = fnp.where(elements, logits, -np.inf), counted(labels, elements)
+    logits = rows(logits, where, axis)
     return reduced(_with_distributions(logits, labels, axis), where, reduction, "softmax_cross_entropy")
+
+
+safe_softmax_cross_entropy = softmax_cross_entropy
 
 
 @in_float32
@@ -51,7 +56,7 @@ def softmax_cross_entropy_with_integer_labels(
         logits: (..., classes, ...), classes along `axis`.
         labels: integers in [0, classes), the shape of logits without the axis; where `where` is false they may
             be anything. One out of range that is not known before the run (under jit) makes the loss NaN.
-        where: of the shape of labels.
+        where: of the shape of labels; or with as many axes as logits, then it says which classes there are.
 
     Returns:
         The shape of labels, or () for reduction "sum" or "mean".
@@ -67,12 +72,15 @@ def softmax_cross_entropy_with_integer_labels(
     name = "softmax_cross_entropy_with_integer_labels"
     logits = inexact(logits, f"{name}: logits")
     labels = labels if isinstance(labels, fx.Array) else fnp.asarray(labels)
-    axis = _class_axis(logits, axis, name)
-    _check_labels(logits, labels, axis, name)
+    axis = class_axis(logits, axis, name)
+    check_labels(logits, labels, axis, name)
+    elements, where = elements_and_examples(where, logits, axis, name)
+    if elements is not None:
+        logits = fnp.where(elements, logits, -np.inf)
     if where is not None:
         labels = fnp.where(where, labels, 0)
-        logits = _rows(logits, where, axis)
-    chosen, known = _chosen(labels, logits.shape[axis], axis, name)
+        logits = rows(logits, where, axis)
+    chosen, known = chosen_of(labels, logits.shape[axis], axis, name)
     return reduced(_at_labels(logits, chosen, axis, known), where, reduction, name)
 
 
@@ -83,30 +91,13 @@ def _at_labels(logits: Any, chosen: Any, axis: int, known: bool) -> fx.Array:
     return loss if known else fnp.where(fnp.any(chosen, axis), loss, np.nan)
 
 
-def _rows(logits: fx.Array, where: Any, axis: int) -> fx.Array:
-    """logits with 0 in the rows that do not count, so that nothing in them reaches a derivative."""
-    shape = logits.shape[:axis] + logits.shape[axis + 1 :]
-    return counted(logits, fnp.expand_dims(fnp.broadcast_to(where, shape), axis))
-
-
 def _parts(logits: fx.Array, axis: int) -> tuple[fx.Array, fx.Array]:
     """logits shifted to have maximum 0, and log(sum(exp(shifted))): log_softmax is their difference."""
     shifted = logits - fnp.max(fx.stop_gradient(logits), axis, keepdims=True)
     return shifted, fnp.log(fnp.sum(fnp.exp(shifted), axis))
 
 
-def _class_axis(logits: fx.Array, axis: int, name: str) -> int:
-    if not isinstance(axis, int):
-        raise fx.ArgumentError(f"{name}: axis must be an integer; got {type(axis).__name__}.")
-    if not -logits.ndim <= axis < logits.ndim or logits.shape[axis] == 0:
-        raise fx.ShapeError(
-            f"{name}: logits of shape {logits.shape} have no classes along axis {axis}.\n"
-            "Logits have one axis of scores, one per class: (batch, classes)."
-        )
-    return axis % logits.ndim
-
-
-def _check_labels(logits: fx.Array, labels: fx.Array, axis: int, name: str) -> None:
+def check_labels(logits: fx.Array, labels: fx.Array, axis: int, name: str) -> None:
     if labels.dtype.kind not in "iu":
         raise fx.DTypeError(
             f"{name}: labels must be integers; got {labels.dtype}{list(labels.shape)}.\n"
@@ -124,14 +115,14 @@ def _check_labels(logits: fx.Array, labels: fx.Array, axis: int, name: str) -> N
 _SMALL = 2**16
 
 
-def _chosen(labels: fx.Array, classes: int, axis: int, name: str) -> tuple[Any, bool]:
+def chosen_of(labels: fx.Array, classes: int, axis: int, name: str) -> tuple[Any, bool]:
     """Booleans with an axis of classes: which one is the label; and whether each label is known to be one.
 
     Few known labels are compared at once, so that a trace holds the result instead of the steps to it.
     """
-    values = _known(labels)
+    values = known_labels(labels)
     if values is not None:
-        _refuse_outside(values, classes, name)
+        refuse_outside(values, classes, name)
         if values.size * classes <= _SMALL:
             shape = values.shape
             places = np.arange(classes).reshape((classes,) + (1,) * (len(shape) - axis))
@@ -139,7 +130,7 @@ def _chosen(labels: fx.Array, classes: int, axis: int, name: str) -> tuple[Any, 
     return fx.nn.one_hot(labels, classes, axis=axis, dtype=bool), values is not None
 
 
-def _known(labels: fx.Array) -> Any:
+def known_labels(labels: fx.Array) -> Any:
     """The labels as a NumPy array; None if they are traced, or on a device."""
     try:
         return np.asarray(labels) if labels.device.platform == "cpu" else None
@@ -147,7 +138,7 @@ def _known(labels: fx.Array) -> Any:
         return None
 
 
-def _refuse_outside(labels: Any, classes: int, name: str) -> None:
+def refuse_outside(labels: Any, classes: int, name: str) -> None:
     # As unsigned integers negative labels are huge: one comparison does for both ends.
     if not labels.size or labels.view(f"u{labels.itemsize}").max() < classes:
         return
@@ -157,22 +148,3 @@ def _refuse_outside(labels: Any, classes: int, name: str) -> None:
         f"({wrong.size} of {labels.size} labels are out of range).\n"
         "Mask what shall not count with where=."
     )
-
-
-def sigmoid_binary_cross_entropy(
-    logits: Any, labels: Any, *, where: Any = None, reduction: str = "none"
-) -> fx.Array:
-    """-labels * log(sigmoid(logits)) - (1 - labels) * log(1 - sigmoid(logits)), element by element.
-
-    Args:
-        logits, labels: one shape; labels are 0, 1, booleans or probabilities.
-    """
-    logits, labels = pair(logits, labels, "sigmoid_binary_cross_entropy")
-    return reduced(_binary(counted(logits, where), labels), where, reduction, "sigmoid_binary_cross_entropy")
-
-
-@in_float32
-def _binary(logits: Any, labels: Any) -> fx.Array:
-    """log(1 + exp(-|x|)) + (max(x, 0) - labels * x); the bracket is exact for labels 0 and 1."""
-    size = fnp.absolute(logits)
-    return (0.5 * size + logits * (0.5 - labels)) + fnp.log1p(fnp.exp(-size))

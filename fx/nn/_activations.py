@@ -12,9 +12,15 @@ from typing import Any
 
 import fx
 import fx.numpy as fnp
-from fx import lax
+from fx import lax, random
 
 from ._inputs import bounded, in_float32, limits, real
+
+
+def identity(x: Any) -> fx.Array:
+    """x as an array."""
+    return x if isinstance(x, fx.Array) else fnp.asarray(x)
+
 
 # Rectifiers
 
@@ -66,6 +72,52 @@ def selu(x: Any) -> fx.Array:
     return fnp.where(positive, _SELU_SCALE * x, negative)
 
 
+def prelu(x: Any, weight: Any, axis: int = -1) -> fx.Array:
+    """x where x >= 0, else weight * x. Source: He et al. 2015.
+
+    Args:
+        weight: one number, or one for each place along the axis of x.
+    """
+    x, weight = real(x, "prelu"), real(weight, "prelu: weight")
+    if weight.size == 1:
+        return leaky_relu(x, weight.reshape(()))
+    if (
+        not isinstance(axis, int)
+        or not -x.ndim <= axis < x.ndim
+        or weight.shape != x.shape[axis : axis + 1 or None]
+    ):
+        raise fx.ShapeError(
+            f"prelu: weight of shape {weight.shape} is neither one number nor one for each place along axis {axis} "
+            f"of x, of shape {x.shape}."
+        )
+    return leaky_relu(x, weight.reshape((-1,) + (1,) * (x.ndim - 1 - axis % x.ndim)))
+
+
+def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, *, key: Any = None) -> fx.Array:
+    """`leaky_relu` with a slope of its own for every element, uniform in [lower, upper); without a key, their mean.
+
+    Source: Xu et al. 2015.
+    """
+    x = real(x, "rrelu")
+    if key is None:
+        return leaky_relu(x, (lower + upper) / 2)
+    return leaky_relu(x, random.uniform(key, x.shape, dtype=x.dtype, minval=lower, maxval=upper))
+
+
+def squareplus(x: Any, b: Any = 4.0) -> fx.Array:
+    """(x + sqrt(x**2 + b)) / 2, without the cancellation at negative x. Source: Barron 2021."""
+    x = real(x, "squareplus")
+    size = fnp.hypot(x, fnp.sqrt(fnp.asarray(b, x.dtype)))
+    positive = x >= 0.0
+    return fnp.where(positive, 0.5 * x + 0.5 * size, 0.5 * b / (size - fnp.where(positive, -1.0, x)))
+
+
+def threshold(x: Any, threshold: Any, value: Any) -> fx.Array:
+    """x where x > threshold, else value."""
+    x = real(x, "threshold")
+    return fnp.where(x <= threshold, fnp.asarray(value, x.dtype), x)
+
+
 # Sigmoids
 
 
@@ -86,12 +138,29 @@ def log_sigmoid(x: Any) -> fx.Array:
     return -softplus(-real(x, "log_sigmoid"))
 
 
+logsigmoid = log_sigmoid
+
+
+@in_float32
+def log1mexp(x: Any) -> fx.Array:
+    """log(1 - exp(-x)) for x > 0; -inf at 0, NaN below.
+
+    Source: Mächler 2012, "Accurately computing log(1 - exp(-|a|))".
+    """
+    small = x < math.log(2.0)
+    near = fnp.log(-fnp.expm1(-fnp.where(small, x, 1.0)))
+    return fnp.where(small, near, fnp.log1p(-fnp.exp(-fnp.where(small, 1.0, x))))
+
+
 def soft_sign(x: Any) -> fx.Array:
     """x / (1 + |x|)."""
     x = real(x, "soft_sign")
     largest = float(limits(x.dtype).max)
     x = bounded(x, -largest, largest)
     return x / (1.0 + fnp.absolute(x))
+
+
+softsign = soft_sign
 
 
 def tanh(x: Any) -> fx.Array:
@@ -107,6 +176,48 @@ def hard_tanh(x: Any) -> fx.Array:
 def hard_sigmoid(x: Any) -> fx.Array:
     """relu6(x + 3) / 6. The derivatives at -3 and 3 are 0."""
     return relu6(real(x, "hard_sigmoid") + 3.0) / 6.0
+
+
+def sparse_sigmoid(x: Any) -> fx.Array:
+    """(x + 1) / 2 bounded to [0, 1], the derivative of `sparse_plus`. Source: Blondel, Martins, Niculae 2020."""
+    return 0.5 * bounded(real(x, "sparse_sigmoid") + 1.0, 0.0, 2.0)
+
+
+def sparse_plus(x: Any) -> fx.Array:
+    """0 where x <= -1, x where x >= 1, between (x + 1)**2 / 4. Source: Blondel, Martins, Niculae 2020."""
+    x = real(x, "sparse_plus")
+    inner = bounded(x, -1.0, 1.0) + 1.0
+    return fnp.where(x >= 1.0, x, 0.25 * inner * inner)
+
+
+hardtanh, hardsigmoid = hard_tanh, hard_sigmoid
+
+
+# Shrinking: x moved to or towards 0
+
+
+def hardshrink(x: Any, lambd: Any = 0.5) -> fx.Array:
+    """0 where |x| <= lambd, else x."""
+    x = real(x, "hardshrink")
+    return fnp.where(fnp.absolute(x) <= lambd, 0.0, x)
+
+
+def softshrink(x: Any, lambd: Any = 0.5) -> fx.Array:
+    """0 where |x| <= lambd, else x moved by lambd towards 0."""
+    x = real(x, "softshrink")
+    return fnp.where(fnp.absolute(x) <= lambd, 0.0, x - lambd * fnp.sign(x))
+
+
+@in_float32
+def tanhshrink(x: Any) -> fx.Array:
+    """x - tanh(x). Near 0, where that cancels, by the continued fraction of tanh (Lambert 1768)."""
+    near = fnp.absolute(x) < 1.0
+    square = fnp.where(near, x * x, 0.0)
+    rest = square / 21.0
+    for odd in range(19, 1, -2):
+        rest = square / (odd + rest)
+    far = fnp.where(near, 1.0, x)
+    return fnp.where(near, x * rest / (1.0 + rest), far - fnp.tanh(far))
 
 
 # Gated: x times something that rises from 0 to 1
@@ -134,7 +245,7 @@ def hard_silu(x: Any) -> fx.Array:
     return _gated(real(x, "hard_silu"), lambda x: (x + 3.0) / 6.0, -3.0, 3.0)
 
 
-hard_swish = hard_silu
+hard_swish = hardswish = hard_silu
 
 
 @in_float32
@@ -163,21 +274,3 @@ def _phi(x: fx.Array) -> fx.Array:
 def mish(x: Any) -> fx.Array:
     """x * tanh(softplus(x)). Source: Misra 2019."""
     return _gated(x, lambda x: fnp.tanh(softplus(x)), -800.0, 800.0)
-
-
-def glu(x: Any, axis: int = -1) -> fx.Array:
-    """a * sigmoid(b) for the halves a and b of x along an axis of even size. Source: Dauphin et al. 2016.
-
-    Raises:
-        ShapeError: the size is odd.
-    """
-    x = real(x, "glu")
-    if not isinstance(axis, int):
-        raise fx.ArgumentError(f"glu: axis must be an integer; got {type(axis).__name__}.")
-    if not -x.ndim <= axis < x.ndim or x.shape[axis] % 2:
-        raise fx.ShapeError(
-            f"glu halves axis {axis} of x, which must have an even size; x has shape {x.shape}.\n"
-            "Make the layer before it twice as wide, or pass another axis=."
-        )
-    a, b = fnp.split(x, 2, axis)
-    return a * lax.logistic(b)

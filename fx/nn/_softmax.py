@@ -14,6 +14,7 @@ import numpy as np
 
 import fx
 import fx.numpy as fnp
+from fx import random
 
 from ._inputs import in_float32, limits, real
 
@@ -30,6 +31,28 @@ def softmax(x: Any, axis: Any = -1, where: Any = None) -> fx.Array:
     return y if where is None else fnp.where(where, y, 0.0)
 
 
+def softmin(x: Any, axis: Any = -1, where: Any = None) -> fx.Array:
+    """`softmax` of -x."""
+    return softmax(-real(x, "softmin"), axis, where)
+
+
+def gumbel_softmax(logits: Any, tau: Any = 1.0, hard: bool = False, axis: int = -1, *, key: Any) -> fx.Array:
+    """softmax((logits + Gumbel noise) / tau): a sample of the classes that has a derivative.
+
+    Args:
+        tau: the temperature; towards 0 samples become one-hot.
+        hard: return one-hot samples, with the derivative of the soft ones.
+
+    Source: Jang, Gu, Poole 2017; Maddison, Mnih, Teh 2017.
+    """
+    logits = real(logits, "gumbel_softmax")
+    soft = softmax((logits + random.gumbel(key, logits.shape, dtype=logits.dtype)) / tau, axis)
+    if not hard:
+        return soft
+    best = one_hot(fnp.argmax(soft, axis), logits.shape[axis], dtype=soft.dtype, axis=axis)
+    return soft + fx.stop_gradient(best - soft)
+
+
 @in_float32
 def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> fx.Array:
     """x - log(sum(exp(x))) over an axis, several, or all (None).
@@ -44,8 +67,13 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> fx.Array:
 def _shifted(x: fx.Array, axis: Any, where: Any) -> fx.Array:
     """x with maximum 0, and -inf where it does not count."""
     x = _masked(x, where)
-    largest = fnp.max(fx.stop_gradient(x), axis, keepdims=True)
+    largest = _largest(x, axis)
     return x - fnp.maximum(largest, float(limits(x.dtype).min))
+
+
+def _largest(x: fx.Array, axis: Any) -> fx.Array:
+    initial = {} if x.size else {"initial": -float("inf")}
+    return fnp.max(fx.stop_gradient(x), axis, keepdims=True, **initial)
 
 
 def _masked(x: fx.Array, where: Any) -> fx.Array:
@@ -80,7 +108,7 @@ def logsumexp(
     if b is not None:
         b = real(b, "logsumexp: b")
         a = fnp.where(b != 0.0, a, -float("inf"))
-    largest = fnp.max(fx.stop_gradient(a), axis, keepdims=True)
+    largest = _largest(a, axis)
     shift = fnp.where(fnp.isfinite(largest), largest, 0.0)
     e = fnp.exp(a - shift)
     total = fnp.sum(e if b is None else b * e, axis, keepdims=keepdims)
@@ -88,6 +116,21 @@ def logsumexp(
     if return_sign:
         return y, fnp.sign(total)
     return y if b is None else fnp.where(total < 0.0, float("nan"), y)
+
+
+def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> fx.Array:
+    """log(mean(exp(x))) over an axis, several, or all (None): -inf over no element.
+
+    Args:
+        where: boolean, broadcasts against x: elements that count.
+    """
+    x = real(x, "logmeanexp")
+    total = logsumexp(x, axis, keepdims=keepdims, where=where)
+    if where is None:
+        count = fnp.asarray(x.size // max(total.size, 1) if total.size else 1)
+    else:
+        count = fnp.sum(fnp.broadcast_to(where, x.shape), axis, keepdims=keepdims)
+    return total - fnp.log(fnp.maximum(count, 1).astype(total.dtype))
 
 
 def _safe_log(x: fx.Array) -> fx.Array:

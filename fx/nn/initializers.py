@@ -15,6 +15,15 @@ import fx
 import fx.numpy as fnp
 from fx import random
 
+from ._initializer_parts import drawn, dtype_of, shape_of, size_along
+from ._matrix_initializers import (
+    delta_orthogonal as delta_orthogonal,
+    dirac as dirac,
+    eye as eye,
+    orthogonal as orthogonal,
+    sparse as sparse,
+)
+
 
 class Initializer(Protocol):
     """Makes parameters from a key."""
@@ -24,22 +33,12 @@ class Initializer(Protocol):
 
 def zeros(key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
     """All 0; the key is not used."""
-    return fnp.zeros(shape, _dtype(dtype))
+    return fnp.zeros(shape, dtype_of(dtype))
 
 
 def ones(key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
     """All 1; the key is not used."""
-    return fnp.ones(shape, _dtype(dtype))
-
-
-def _dtype(dtype: Any, default: Any = None) -> Any:
-    """The dtype asked for at the call, when the initializer was made, or the default float."""
-    chosen = default if dtype is None else dtype
-    return float if chosen is None else chosen
-
-
-def _drawn(key: Any, sampler: Any, shape: Sequence[int], dtype: Any) -> fx.Array:
-    return sampler(key, shape=shape, dtype=_dtype(dtype))
+    return fnp.ones(shape, dtype_of(dtype))
 
 
 @dataclass(frozen=True)
@@ -50,46 +49,52 @@ class constant:
     dtype: Any = None
 
     def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
-        return fnp.full(shape, self.value, _dtype(dtype, self.dtype))
+        return fnp.full(shape, self.value, dtype_of(dtype, self.dtype))
 
 
 @dataclass(frozen=True)
 class normal:
-    """Normal with mean 0."""
+    """Normal."""
 
     stddev: float = 1e-2
     dtype: Any = None
+    mean: float = 0.0
 
     def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
-        return _drawn(key, random.normal, shape, _dtype(dtype, self.dtype)) * self.stddev
+        values = drawn(key, random.normal, shape, dtype_of(dtype, self.dtype)) * self.stddev
+        return values + self.mean if self.mean else values
 
 
 @dataclass(frozen=True)
 class uniform:
-    """Uniform in [0, scale)."""
+    """Uniform in [low, low + scale)."""
 
     scale: float = 1e-2
     dtype: Any = None
+    low: float = 0.0
 
     def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
-        return _drawn(key, random.uniform, shape, _dtype(dtype, self.dtype)) * self.scale
+        values = drawn(key, random.uniform, shape, dtype_of(dtype, self.dtype)) * self.scale
+        return values + self.low if self.low else values
 
 
 @dataclass(frozen=True)
 class truncated_normal:
-    """stddev times a standard normal conditioned to lie in (lower, upper)."""
+    """mean + stddev times a standard normal conditioned to lie in (lower, upper)."""
 
     stddev: float = 1e-2
     dtype: Any = None
     lower: float = -2.0
     upper: float = 2.0
+    mean: float = 0.0
 
     def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
-        return _truncated(key, self.lower, self.upper, shape, _dtype(dtype, self.dtype)) * self.stddev
+        values = _truncated(key, self.lower, self.upper, shape, dtype_of(dtype, self.dtype)) * self.stddev
+        return values + self.mean if self.mean else values
 
 
 def _truncated(key: Any, lower: float, upper: float, shape: Sequence[int], dtype: Any) -> fx.Array:
-    return _drawn(key, lambda key, **kw: random.truncated_normal(key, lower, upper, **kw), shape, dtype)
+    return drawn(key, lambda key, **kw: random.truncated_normal(key, lower, upper, **kw), shape, dtype)
 
 
 _TRUNCATED_STDDEV = 0.87962566103423978
@@ -124,10 +129,10 @@ class variance_scaling:
         _choose("distribution", self.distribution, _DISTRIBUTIONS)
 
     def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
-        shape = _shape(shape, "variance_scaling")
+        shape = shape_of(shape)
         fans = _fans(shape, self.in_axis, self.out_axis, self.batch_axis)
         stddev = math.sqrt(self.scale / max(_MODES[self.mode](*fans), 1e-30))
-        return _DISTRIBUTIONS[self.distribution](key, shape, _dtype(dtype, self.dtype), stddev)
+        return _DISTRIBUTIONS[self.distribution](key, shape, dtype_of(dtype, self.dtype), stddev)
 
 
 _MODES = {
@@ -143,12 +148,12 @@ def _scaled_truncated(key: Any, shape: Any, dtype: Any, stddev: float) -> fx.Arr
 
 
 def _scaled_normal(key: Any, shape: Any, dtype: Any, stddev: float) -> fx.Array:
-    return _drawn(key, random.normal, shape, dtype) * stddev
+    return drawn(key, random.normal, shape, dtype) * stddev
 
 
 def _scaled_uniform(key: Any, shape: Any, dtype: Any, stddev: float) -> fx.Array:
     draw = lambda key, **kw: random.uniform(key, minval=-1.0, **kw)
-    return _drawn(key, draw, shape, dtype) * (math.sqrt(3.0) * stddev)
+    return drawn(key, draw, shape, dtype) * (math.sqrt(3.0) * stddev)
 
 
 _DISTRIBUTIONS = {
@@ -158,10 +163,10 @@ _DISTRIBUTIONS = {
 }
 
 
-def _choose(what: str, value: Any, choices: Any) -> None:
+def _choose(what: str, value: Any, choices: Any, name: str = "variance_scaling") -> None:
     if not isinstance(value, str) or value not in choices:
         raise fx.ArgumentError(
-            f"variance_scaling: {what}={brief(value)}.\nChoose one of {', '.join(map(repr, choices))}."
+            f"{name}: {what}={brief(value)}.\nChoose one of {', '.join(map(repr, choices))}."
         )
 
 
@@ -172,11 +177,6 @@ def _axes(value: Any, name: str) -> None:
         raise fx.ArgumentError(f"variance_scaling: {name} is an integer or a tuple of integers.")
 
 
-def _shape(shape: Any, name: str) -> tuple[int, ...]:
-    """A shape as a tuple, checked as `fnp.zeros` checks it."""
-    return fx.eval_shape(lambda: fnp.zeros(shape)).shape
-
-
 def _fans(shape: tuple[int, ...], in_axis: Any, out_axis: Any, batch_axis: Any) -> tuple[float, float]:
     """How many inputs a unit has, and how many outputs an input feeds."""
     if len(shape) < 2:
@@ -184,30 +184,48 @@ def _fans(shape: tuple[int, ...], in_axis: Any, out_axis: Any, batch_axis: Any) 
             f"variance_scaling needs a shape with an input and an output axis; got {shape}.\n"
             "Biases are usually made with initializers.zeros."
         )
-    inputs, outputs, batch = (_size(shape, axes) for axes in (in_axis, out_axis, batch_axis))
+    inputs, outputs, batch = (
+        size_along(shape, axes, "variance_scaling") for axes in (in_axis, out_axis, batch_axis)
+    )
     window = math.prod(shape) / max(inputs * outputs * batch, 1)
     return inputs * window, outputs * window
 
 
-def _size(shape: tuple[int, ...], axes: Any) -> int:
-    axes = (axes,) if isinstance(axes, int) else axes
-    if any(not -len(shape) <= a < len(shape) for a in axes):
-        raise fx.ShapeError(f"variance_scaling: the axes {axes} are not all axes of the shape {shape}.")
-    return math.prod(shape[a] for a in axes)
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor of standard deviations that PyTorch recommends in front of an activation.
+
+    Args:
+        nonlinearity: "linear", "identity", "sigmoid", "tanh", "relu", "leaky_relu", "selu", or the name of a
+            convolution, as "conv2d".
+        param: the slope of "leaky_relu" at negative numbers; None is 0.01.
+    """
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2.0 / (1.0 + (0.01 if param is None else param) ** 2))
+    _choose("nonlinearity", nonlinearity, _GAINS, "calculate_gain")
+    return _GAINS[nonlinearity]
+
+
+_GAINS = {
+    **dict.fromkeys(("linear", "identity", "sigmoid"), 1.0),
+    **{f"conv{of}{n}d": 1.0 for of in ("", "_transpose") for n in (1, 2, 3)},
+    "tanh": 5.0 / 3.0,
+    "relu": math.sqrt(2.0),
+    "selu": 0.75,
+}
 
 
 def glorot_uniform(
-    in_axis: Any = -2, out_axis: Any = -1, batch_axis: Any = (), dtype: Any = None
+    in_axis: Any = -2, out_axis: Any = -1, batch_axis: Any = (), dtype: Any = None, *, gain: float = 1.0
 ) -> variance_scaling:
-    """Uniform, variance 2 / (fan_in + fan_out). Source: Glorot and Bengio 2010."""
-    return variance_scaling(1.0, "fan_avg", "uniform", in_axis, out_axis, batch_axis, dtype)
+    """Uniform, variance 2 * gain**2 / (fan_in + fan_out). Source: Glorot and Bengio 2010."""
+    return variance_scaling(gain**2, "fan_avg", "uniform", in_axis, out_axis, batch_axis, dtype)
 
 
 def glorot_normal(
-    in_axis: Any = -2, out_axis: Any = -1, batch_axis: Any = (), dtype: Any = None
+    in_axis: Any = -2, out_axis: Any = -1, batch_axis: Any = (), dtype: Any = None, *, gain: float = 1.0
 ) -> variance_scaling:
-    """Truncated normal, variance 2 / (fan_in + fan_out). Source: Glorot and Bengio 2010."""
-    return variance_scaling(1.0, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+    """Truncated normal, variance 2 * gain**2 / (fan_in + fan_out). Source: Glorot and Bengio 2010."""
+    return variance_scaling(gain**2, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
 
 
 def lecun_uniform(
@@ -225,57 +243,43 @@ def lecun_normal(
 
 
 def he_uniform(
-    in_axis: Any = -2, out_axis: Any = -1, batch_axis: Any = (), dtype: Any = None
+    in_axis: Any = -2,
+    out_axis: Any = -1,
+    batch_axis: Any = (),
+    dtype: Any = None,
+    *,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
 ) -> variance_scaling:
-    """Uniform, variance 2 / fan_in, for rectifiers. Source: He et al. 2015."""
-    return variance_scaling(2.0, "fan_in", "uniform", in_axis, out_axis, batch_axis, dtype)
+    """Uniform, variance gain**2 / fan_in: 2 / fan_in for rectifiers. Source: He et al. 2015.
+
+    Args:
+        a, nonlinearity: the gain is calculate_gain(nonlinearity, a). mode: see `variance_scaling`.
+    """
+    scale = _squared_gain(nonlinearity, a)
+    return variance_scaling(scale, mode, "uniform", in_axis, out_axis, batch_axis, dtype)
 
 
 def he_normal(
-    in_axis: Any = -2, out_axis: Any = -1, batch_axis: Any = (), dtype: Any = None
+    in_axis: Any = -2,
+    out_axis: Any = -1,
+    batch_axis: Any = (),
+    dtype: Any = None,
+    *,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
 ) -> variance_scaling:
-    """Truncated normal, variance 2 / fan_in, for rectifiers. Source: He et al. 2015."""
-    return variance_scaling(2.0, "fan_in", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+    """Truncated normal, variance gain**2 / fan_in; arguments as those of `he_uniform`. Source: He et al. 2015."""
+    scale = _squared_gain(nonlinearity, a)
+    return variance_scaling(scale, mode, "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+
+
+def _squared_gain(nonlinearity: str, a: float) -> float:
+    # 2 itself without a slope: the square of a rounded square root is not.
+    return 2.0 if nonlinearity == "leaky_relu" and a == 0 else calculate_gain(nonlinearity, a) ** 2
 
 
 xavier_uniform, xavier_normal = glorot_uniform, glorot_normal
 kaiming_uniform, kaiming_normal = he_uniform, he_normal
-
-
-@dataclass(frozen=True)
-class orthogonal:
-    """scale times a uniformly distributed matrix with orthonormal columns, or rows if those are fewer.
-
-    Args:
-        column_axis: the axis of the shape that numbers the columns; the others together number the rows.
-
-    Source: Saxe, McClelland, Ganguli 2013; the signs by Mezzadri 2006, section 5.
-    """
-
-    scale: float = 1.0
-    column_axis: int = -1
-    dtype: Any = None
-
-    def __call__(self, key: Any, shape: Sequence[int], dtype: Any = None) -> fx.Array:
-        shape = _shape(shape, "orthogonal")
-        if not -len(shape) <= self.column_axis < len(shape) and len(shape) >= 2:
-            raise fx.ShapeError(
-                f"orthogonal: column_axis={self.column_axis} is no axis of the shape {shape}."
-            )
-        if len(shape) < 2:
-            raise fx.ShapeError(f"orthogonal needs a shape of at least two axes; got {shape}.")
-        columns = shape[self.column_axis]
-        rows = math.prod(shape) // max(columns, 1)
-        tall = (max(rows, columns), min(rows, columns))
-        q = _orthonormal(_drawn(key, random.normal, tall, _dtype(dtype, self.dtype)))
-        q = q if rows >= columns else q.T
-        rest = list(shape)
-        del rest[self.column_axis]
-        return self.scale * fnp.moveaxis(q.reshape((*rest, columns)), -1, self.column_axis)
-
-
-def _orthonormal(z: fx.Array) -> fx.Array:
-    """Q of z = QR with the signs that make R's diagonal positive: unique, hence uniform for normal z."""
-    narrow = z.dtype.itemsize == 2
-    q, r = fnp.linalg.qr(z.astype(fnp.float32) if narrow else z)
-    return (q * fnp.where(fnp.diagonal(r) < 0.0, -1.0, 1.0)).astype(z.dtype)
