@@ -236,5 +236,7 @@ def literal(value: Any, aval: Aval) -> Literal:
 
 
 def is_zero(value: Any) -> bool:
-    """0 without a sign: +0.0, not -0.0."""
-    return bool(value == 0) and not (isinstance(value, np.inexact | float) and bool(np.signbit(value)))
+    """0 without a sign: +0.0, not -0.0; for a complex number in both parts."""
+    if not isinstance(value, np.inexact | float | complex):
+        return bool(value == 0)
+    return bool(value == 0) and not (bool(np.signbit(value.real)) or bool(np.signbit(value.imag)))

@@ -189,7 +189,7 @@ def lu(xp: Any, a: Any) -> tuple[Any, Any, Any]:
     else:
         packed, pivots = a, xp.zeros((*lead, k), np.int32)
     packed, pivots = packed.reshape(a.shape), pivots.reshape((*lead, k))
-    return packed, pivots, _permutation(xp, pivots, m)
+    return packed, pivots, permutation(xp, pivots, m)
 
 
 def _getrf(a: Any) -> tuple[Any, Any]:
@@ -229,7 +229,7 @@ def _eliminate(xp: Any, a: Any) -> tuple[Any, Any]:
     return a, pivots
 
 
-def _permutation(xp: Any, pivots: Any, m: int) -> Any:
+def permutation(xp: Any, pivots: Any, m: int) -> Any:
     """The row order that swapping row i with row pivots[i], for i = 0, 1, ..., makes; found on the host."""
     lead, k = pivots.shape[:-1], pivots.shape[-1]
     host = (pivots if xp is np else pivots.get()).reshape((math.prod(lead), k))

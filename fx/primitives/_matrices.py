@@ -15,7 +15,7 @@ from .contraction import contract
 from .elementwise import abs_, conj, convert, eq, ge, gt, imag, make_complex, real, select
 from .families import same_dtype, to_front
 from .reductions import reduce_max, reduce_sum
-from .shape import iota, reshape, slice_axis, spread, transpose
+from .shape import iota, pad, reshape, slice_axis, spread, transpose
 
 _LETTERS = "abcdefghlmnopqrstuvwxyz"
 
@@ -167,3 +167,19 @@ def noise(values: Any, n: int) -> Any:
     largest = reduce_max(size, axes=(size.ndim - 1,))
     bound = largest * largest.dtype.type(n * np.finfo(largest.dtype).eps)
     return reshape(bound, (*bound.shape, 1, 1))
+
+
+def neighbours(a: Any) -> tuple[Any, Any]:
+    """The diagonals above and below the main one: (*batch, n - 1)."""
+    n = a.shape[-1]
+    inner = lambda rows, columns: diagonal(slice_axis(slice_axis(a, *rows, a.ndim - 2), *columns, a.ndim - 1))
+    return inner((0, n - 1), (1, n)), inner((1, n), (0, n - 1))
+
+
+def subdiagonal(v: Any) -> Any:
+    """(*batch, n, n) with v: (*batch, n - 1) below the diagonal, zeros elsewhere."""
+    n = v.shape[-1] + 1
+    lead = [0] * (v.ndim - 1)
+    column = pad(reshape(v, (*v.shape, 1)), [*lead, 1, 0], [*lead, 0, 0], [*lead, 0, 0])
+    i, j = iota((n, 1), 0), iota((1, n), 1)
+    return select(eq(i, j + j.dtype.type(1)), column, v.dtype.type(0))

@@ -49,7 +49,7 @@ from .reductions import argmax, reduce_sum
 from .shape import concatenate, iota, slice_axis, zeros
 
 NOT_CONVERGED = "the iteration did not converge"
-_NOT_FINITE = "Look for NaN or inf in the matrix: fx.numpy.isfinite(a).all()."
+NOT_FINITE = "Look for NaN or inf in the matrix: fx.numpy.isfinite(a).all()."
 
 
 def qr(a: Any, full_matrices: bool = False) -> tuple[Any, Any]:
@@ -197,10 +197,10 @@ class Eigh(MatrixPrimitive):
         uplo = "U" if part == "upper" else "L"
         if vectors:
             decompose = lambda a: tuple(xp.linalg.eigh(a, uplo))
-            w, v = attempt(xp, "eigh", NOT_CONVERGED, _NOT_FINITE, decompose, a)
+            w, v = attempt(xp, "eigh", NOT_CONVERGED, NOT_FINITE, decompose, a)
             return w, v * phases(xp, v) if v.size and v.dtype.kind == "c" else v
         return (
-            attempt(xp, "eigvalsh", NOT_CONVERGED, _NOT_FINITE, lambda a: xp.linalg.eigvalsh(a, uplo), a),
+            attempt(xp, "eigvalsh", NOT_CONVERGED, NOT_FINITE, lambda a: xp.linalg.eigvalsh(a, uplo), a),
         )
 
     def shape(self, a: Aval, *, part: str, vectors: bool) -> Any:
@@ -227,7 +227,7 @@ class Eigh(MatrixPrimitive):
         m = matmul(adjoint(v), da_v)
         f = safe_reciprocal(row(w) - column(w), noise(w, v.shape[-1]))
         dv = matmul(v, convert(f, m.dtype) * m)
-        return [real_part(diagonal(m)), dv + v * _kept_phase(v, dv) if v.dtype.kind == "c" else dv]
+        return [real_part(diagonal(m)), dv + v * kept_phase(v, dv) if v.dtype.kind == "c" else dv]
 
     transpose = absent("a factorization is not linear")
 
@@ -270,10 +270,10 @@ class SVD(MatrixPrimitive):
     def impl(self, xp: Any, a: Any, *, full: bool, vectors: bool) -> Any:
         if vectors:
             decompose = lambda a: tuple(xp.linalg.svd(a, full_matrices=full))
-            u, s, vh = attempt(xp, "svd", NOT_CONVERGED, _NOT_FINITE, decompose, a)
+            u, s, vh = attempt(xp, "svd", NOT_CONVERGED, NOT_FINITE, decompose, a)
             return (*_with_phases(xp, u, s, vh),) if a.size and a.dtype.kind == "c" else (u, s, vh)
         values = lambda a: xp.linalg.svd(a, compute_uv=False)
-        return (attempt(xp, "svdvals", NOT_CONVERGED, _NOT_FINITE, values, a),)
+        return (attempt(xp, "svdvals", NOT_CONVERGED, NOT_FINITE, values, a),)
 
     def shape(self, a: Aval, *, full: bool, vectors: bool) -> Any:
         self.check(a)
@@ -322,7 +322,7 @@ class SVD(MatrixPrimitive):
         du = _turned(u1, half(same + skew), da_v, row(s), tiny, m > k)
         dv = _turned(v1, half(same - skew), dah_u, row(s), tiny, n > k)
         if u.dtype.kind == "c":
-            turn = _kept_phase(v1, dv)
+            turn = kept_phase(v1, dv)
             du, dv = du + u1 * turn, dv + v1 * turn
         if full and m > k:
             du = concatenate([du, _follow(u1, du, slice_axis(u, k, m, axis))], axis)
@@ -362,7 +362,7 @@ def _numeric_adjoint(xp: Any, a: Any) -> Any:
     return xp.swapaxes(a, -1, -2).conj()
 
 
-def _kept_phase(v: Any, dv: Any) -> Any:
+def kept_phase(v: Any, dv: Any) -> Any:
     """(*batch, 1, n) imaginary c, so that the first components of v stay real under dv + c v."""
     axis = v.ndim - 2
     first, d_first = real(slice_axis(v, 0, 1, axis)), imag(slice_axis(dv, 0, 1, axis))
@@ -408,9 +408,9 @@ class Eig(MatrixPrimitive):
     def impl(self, xp: Any, a: Any, *, vectors: bool) -> Any:
         dtype = dtypes.complex_of(a.dtype)
         if vectors:
-            w, v = attempt(xp, "eig", NOT_CONVERGED, _NOT_FINITE, lambda a: tuple(xp.linalg.eig(a)), a)
+            w, v = attempt(xp, "eig", NOT_CONVERGED, NOT_FINITE, lambda a: tuple(xp.linalg.eig(a)), a)
             return w.astype(dtype), v.astype(dtype)
-        return (attempt(xp, "eigvals", NOT_CONVERGED, _NOT_FINITE, xp.linalg.eigvals, a).astype(dtype),)
+        return (attempt(xp, "eigvals", NOT_CONVERGED, NOT_FINITE, xp.linalg.eigvals, a).astype(dtype),)
 
     def shape(self, a: Aval, *, vectors: bool) -> Any:
         self.check(a)
@@ -484,7 +484,7 @@ class Pinv(MatrixPrimitive):
         if a.size == 0:
             return xp.zeros((*batch, n, m), a.dtype)
         decompose = lambda a: tuple(xp.linalg.svd(a, full_matrices=False))
-        u, s, vh = attempt(xp, self.name, NOT_CONVERGED, _NOT_FINITE, decompose, a)
+        u, s, vh = attempt(xp, self.name, NOT_CONVERGED, NOT_FINITE, decompose, a)
         kept = s > rtol[..., None] * xp.max(s, axis=-1, keepdims=True)
         inverse = xp.where(kept, 1 / xp.where(kept, s, s.dtype.type(1)), s.dtype.type(0))
         v = xp.swapaxes(vh, -1, -2).conj()

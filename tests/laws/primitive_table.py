@@ -31,6 +31,8 @@ _AXIS = "it computes where a named axis is mapped"
 WITHOUT_SAMPLES = {
     "cond": "it holds Programs",
     "scan": "it holds Programs; while_loop and fori_loop are the same primitive",
+    "linear_solve": "it holds Programs",
+    "root": "it holds Programs",
     "pure_callback": "it holds a Python function, and has no derivative",
     "debug_callback": "it is there for its effect",
     **dict.fromkeys(("psum", "pmax", "pmin", "all_gather", "ppermute", "axis_index"), _AXIS),

@@ -79,6 +79,23 @@ def repeated_sine_in_numpy(x, n):
     return x
 
 
+def iterated_solution(a, b):
+    """a^-1 b by Richardson's iteration."""
+
+    def richardson(f, b):
+        apart = lambda x: abs(b - f(x)).max() > 1e-14
+        return lax.while_loop(apart, lambda x: x + 0.3 * (b - f(x)), fx.numpy.zeros(b.shape, b.dtype))
+
+    return lax.custom_linear_solve(lambda x: a @ x, b, richardson, transpose_solve=richardson)
+
+
+def cube_root(a):
+    """By Newton's method; the tangent is a linear solution."""
+    newton = lambda f, x: lax.fori_loop(0, 9, lambda i, x: x - f(x) / (3 * x * x), x)
+    by_ones = lambda g, y: y / g(fx.numpy.ones(y.shape, y.dtype))
+    return lax.custom_root(lambda x: x**3 - a, a, newton, by_ones)
+
+
 def through_python(x):
     return 2 * fx.pure_callback(np.cbrt, fx.ShapeDtype(x.shape, x.dtype), x)
 
@@ -123,6 +140,14 @@ USES = [
     Use("scan", "while_loop", newton_root, np.sqrt, (abs(X) + 0.5,)),
     Use("scan", "fori_loop", lambda x: repeated_sine(x, 3), lambda x: repeated_sine_in_numpy(x, 3), (X,)),
     Use("scan", "fori_loop_bound", repeated_sine, repeated_sine_in_numpy, (X, np.int64(2))),
+    Use(
+        "linear_solve",
+        "linear_solve",
+        iterated_solution,
+        np.linalg.solve,
+        (2.5 * np.eye(3) + 0.3 * X[:, :3], X),
+    ),
+    Use("root", "root", cube_root, np.cbrt, (abs(X) + 0.5,)),
     Use("pure_callback", "pure_callback", through_python, lambda x: 2 * np.cbrt(x), (X,), ()),
     Use("debug_callback", "debug_callback", watched, lambda x: x * x, (X,)),
 ]

@@ -14,7 +14,7 @@ import numpy as np
 from ....core import dtypes
 from ....core.avals import Aval
 from ....primitives.linalg import _SINGULAR_ADVICE, SINGULAR
-from ....primitives.spectral import _NOT_FINITE, NOT_CONVERGED
+from ....primitives.spectral import NOT_CONVERGED, NOT_FINITE
 from .. import failures
 from ..linalg import small, spectral, systems
 from ..linalg.batch import Routine
@@ -292,7 +292,7 @@ class Iteration(Factorization):
 
     def failure(self, params: dict[str, Any]) -> Failure:
         name = self.name if params["vectors"] else self.name_of_values
-        return Failure(f"{name}: {NOT_CONVERGED}.", _NOT_FINITE)
+        return Failure(f"{name}: {NOT_CONVERGED}.", NOT_FINITE)
 
 
 class Eigh(Iteration):
