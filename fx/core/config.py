@@ -32,6 +32,7 @@ class Settings:
     )
     check_nans: bool = _option(False, _BOOL, "name the first equation that makes a NaN", traced=False)
     check_programs: bool = _option(False, _BOOL, "check every Program a transformation makes", traced=False)
+    check_keys: bool = _option(False, _BOOL, "a random key used twice raises, naming both lines", traced=True)
     disable_jit: bool = _option(False, _BOOL, "run jitted functions as plain Python", traced=True)
     compile: bool = _option(True, _BOOL, "False: jit runs the reference interpreter", traced=False)
 

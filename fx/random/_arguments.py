@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -138,6 +139,19 @@ def refuse_range(name: str, empty: bool, **bounds: Any) -> None:
             f"The draws lie between {first} and {second}.",
         )
     )
+
+
+def refuse_outside(name: str, what: str, x: Any, wrong: Callable[[Any], Any], rule: str) -> None:
+    """ArgumentError where a parameter lies outside its domain, as far as it is known now."""
+    value = known(x)
+    if value is None:
+        return
+    value = np.asarray(value)
+    bad = wrong(value)
+    if np.any(bad):
+        place = tuple(int(i) for i in np.argwhere(bad)[0])
+        where = f" at index {place}" if place else ""
+        raise errors.ArgumentError(f"{name}: {what} {rule}; it is {value[place]}{where}.")
 
 
 def describe(x: Any) -> str:

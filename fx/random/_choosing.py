@@ -19,7 +19,7 @@ from ..primitives.shape import concatenate, full, iota, move_axis, pad, reshape,
 from ..primitives.sorting import searchsorted, sort_key_val, top_k
 from ._arguments import describe, known, static_int, static_shape
 from ._continuous import gumbel_draws, two_keys
-from ._discrete import randint
+from ._discrete import whole_draws
 from ._keys import key_words
 
 
@@ -98,11 +98,13 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> A
     if is_scalar(x) or as_operand(x).shape == ():
         return _permuted_range(words, _count("permutation: x", x))
     x = as_operand(x)
-    axis = _axis("permutation", axis, x)
+    return _permuted(words, x, _axis("permutation", axis, x), independent)
+
+
+def _permuted(words: Any, x: Any, axis: int, independent: bool = False) -> Any:
     if independent or x.ndim == 1:
         return _shuffle(words, x, axis)
-    n = x.shape[axis]
-    return _take(x, _permuted_range(words, n), axis)
+    return _take(x, _permuted_range(words, x.shape[axis]), axis)
 
 
 def _permuted_range(words: Any, n: int) -> Any:
@@ -160,7 +162,7 @@ def choice(
 
 
 def _few_of_shuffled(words: Any, source: Any, shape: Any, axis: int) -> Any:
-    shuffled = slice_axis(permutation(words, source, axis), 0, math.prod(shape), axis)
+    shuffled = slice_axis(_permuted(words, source, axis), 0, math.prod(shape), axis)
     return reshape(shuffled, (*source.shape[:axis], *shape, *source.shape[axis + 1 :]))
 
 
@@ -170,7 +172,7 @@ def _places(words: Any, shape: Any, draws: int, n: int, replace: bool, p: Any, m
     if draws == 0:
         return full(shape, 0, dtype)
     if p is None and replace:
-        return randint(words, shape, 0, n, dtype)
+        return whole_draws(words, shape, 0, n, dtype)
     if p is None:
         return reshape(slice_axis(_permuted_range(words, n), 0, draws, 0), shape)
     if not replace:

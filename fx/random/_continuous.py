@@ -53,13 +53,13 @@ def normal(key: Any, shape: Any = (), dtype: Any = None) -> Any:
     dtype = float_dtype("normal", dtype, inexact=True)
     shape = static_shape("normal", shape)
     if not dtypes.is_complex(dtype):
-        return _normal(words, shape, dtype)
+        return normal_draws(words, shape, dtype)
     real = dtypes.real_of(dtype)
     half = real.type(1) / real.type(_ROOT_2)
-    return make_complex(*[mul(_normal(k, shape, real), half) for k in two_keys(words)])
+    return make_complex(*[mul(normal_draws(k, shape, real), half) for k in two_keys(words)])
 
 
-def _normal(words: Any, shape: tuple[int, ...], dtype: np.dtype[Any], unit: bool = True) -> Any:
+def normal_draws(words: Any, shape: tuple[int, ...], dtype: np.dtype[Any], unit: bool = True) -> Any:
     """Normal draws of variance 1, or 1/2."""
     u = uniform_between(words, shape, dtype, float_facts(dtype).after_minus_one, dtype.type(1))
     return mul(dtype.type(_ROOT_2), xla_erf_inv(u)) if unit else xla_erf_inv(u)
@@ -92,7 +92,12 @@ def _over_root_2(x: Any) -> Any:
 
 def exponential(key: Any, shape: Any = (), dtype: Any = None) -> Any:
     """Exponential draws of mean 1: -log(1 - u)."""
-    return _of_unit("exponential", key, shape, dtype, lambda u: neg(xla_log1p(neg(u))))
+    words = key_words("exponential", key)
+    return _exponential(words, static_shape("exponential", shape), float_dtype("exponential", dtype))
+
+
+def _exponential(words: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    return neg(xla_log1p(neg(random_unit(words, shape=shape, dtype=dtype))))
 
 
 def gumbel(key: Any, shape: Any = (), dtype: Any = None, mode: str | None = None) -> Any:
@@ -144,14 +149,14 @@ def lognormal(key: Any, sigma: Any = 1.0, shape: Any = None, dtype: Any = None) 
     """exp(sigma n), n standard normal. sigma: broadcasts to `shape`."""
     words, dtype, (sigma,), shape = _read("lognormal", key, shape, dtype, sigma=sigma)
     if sigma.shape == shape or dtypes.is_bfloat16(dtype):
-        return in_double(exp, mul(_normal(words, shape, dtype), sigma))
-    return in_double(exp, mul(_normal(words, shape, dtype, unit=False), mul(dtype.type(_ROOT_2), sigma)))
+        return in_double(exp, mul(normal_draws(words, shape, dtype), sigma))
+    return in_double(exp, mul(normal_draws(words, shape, dtype, unit=False), mul(dtype.type(_ROOT_2), sigma)))
 
 
 def pareto(key: Any, b: Any, shape: Any = None, dtype: Any = None) -> Any:
     """Pareto draws on [1, inf) of density b / x**(b + 1). b: broadcasts to `shape`."""
     words, dtype, (b,), shape = _read("pareto", key, shape, dtype, b=b)
-    return in_double(exp, quotient(exponential(words, shape, dtype), b))
+    return in_double(exp, quotient(_exponential(words, shape, dtype), b))
 
 
 def rayleigh(key: Any, scale: Any, shape: Any = None, dtype: Any = None) -> Any:
@@ -170,15 +175,17 @@ def weibull_min(key: Any, scale: Any, concentration: Any, shape: Any = None, dty
         "weibull_min", key, shape, dtype, scale=scale, concentration=concentration
     )
     exponent = div(dtype.type(1), concentration)
-    return mul(in_double(power, exponential(words, shape, dtype), exponent), scale)
+    return mul(in_double(power, _exponential(words, shape, dtype), exponent), scale)
 
 
 def maxwell(key: Any, shape: Any = (), dtype: Any = None) -> Any:
     """One-sided Maxwell draws: the norm of three standard normal numbers."""
     words = key_words("maxwell", key)
-    dtype = float_dtype("maxwell", dtype)
-    shape = static_shape("maxwell", shape)
-    n = _normal(words, (*shape, 3), dtype)
+    return maxwell_draws(words, static_shape("maxwell", shape), float_dtype("maxwell", dtype))
+
+
+def maxwell_draws(words: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    n = normal_draws(words, (*shape, 3), dtype)
     wide = dtypes.float32 if dtypes.is_low_precision(dtype) else dtype
     squares = move_axis(convert(mul(n, n), wide), len(shape), 0)
     x, y, z = [reshape(slice_axis(squares, i, i + 1, 0), shape) for i in range(3)]
@@ -205,7 +212,7 @@ def wald(key: Any, mean: Any, shape: Any = None, dtype: Any = None) -> Any:
     """
     words, dtype, (mean,), shape = _read("wald", key, shape, dtype, mean=mean)
     first, second = two_keys(words)
-    n = _normal(first, shape, dtype)
+    n = normal_draws(first, shape, dtype)
     y, square = mul(n, n), mul(mean, mean)
     root = sqrt(fused_multiply_add(mul(dtype.type(4), mean), y, mul(square, mul(y, y))))
     half = dtype.type(0.5)
@@ -222,12 +229,6 @@ def _read(name: str, key: Any, shape: Any, dtype: Any, **parameters: Any) -> tup
     dtype = float_dtype(name, dtype)
     found = {what: parameter(name, what, x, dtype) for what, x in parameters.items()}
     return words, dtype, list(found.values()), result_shape(name, shape, **found)
-
-
-def _of_unit(name: str, key: Any, shape: Any, dtype: Any, function: Callable[[Any], Any]) -> Any:
-    words = key_words(name, key)
-    dtype = float_dtype(name, dtype)
-    return function(random_unit(words, shape=static_shape(name, shape), dtype=dtype))
 
 
 def _positive(words: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:

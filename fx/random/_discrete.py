@@ -63,7 +63,11 @@ def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = None) -
     >>> fx.random.randint(fx.random.key(0), (4,), 0, 10)
     Array([9, 0, 2, 3], int32)
     """
-    words = key_words("randint", key)
+    return whole_draws(key_words("randint", key), shape, minval, maxval, dtype)
+
+
+def whole_draws(words: Any, shape: Any, minval: Any, maxval: Any, dtype: Any) -> Any:
+    """The draws of `randint`."""
     dtype = integer_dtype("randint", dtype)
     low, high = _bound("minval", minval), _bound("maxval", maxval)
     shape = result_shape("randint", shape, minval=low, maxval=high)
@@ -184,7 +188,13 @@ def rademacher(key: Any, shape: Any = (), dtype: Any = None) -> Any:
         raise errors.DTypeError(
             errors.lines(f"rademacher draws -1 and 1, which {dtype} does not hold.", "Use a signed dtype.")
         )
-    heads = convert(bernoulli(words, 0.5, static_shape("rademacher", shape)), dtype)
+    return signs(words, static_shape("rademacher", shape), dtype)
+
+
+def signs(words: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """The draws of `rademacher`; as in JAX of float64 numbers where the default or the dtype is float64."""
+    half = (dtype if dtype == dtypes.float64 else dtypes.default_float()).type(0.5)
+    heads = convert(lt(random_unit(words, shape=shape, dtype=half.dtype), half), dtype)
     return sub(add(heads, heads), dtype.type(1))
 
 
@@ -197,7 +207,7 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None) -> Any:
     """
     words = key_words("geometric", key)
     dtype = integer_dtype("geometric", dtype)
-    p = parameter("geometric", "p", p, _float_of(p))
+    p = parameter("geometric", "p", p, float_of(p))
     shape = result_shape("geometric", shape, p=p)
     u, zero, one = random_unit(words, shape=shape, dtype=p.dtype), p.dtype.type(0), p.dtype.type(1)
     u = select(eq(u, zero), one, u)
@@ -208,7 +218,7 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = None) -> Any:
     return select(beyond, dtype.type(most), convert(select(beyond, zero, n), dtype))
 
 
-def _float_of(x: Any) -> np.dtype[Any]:
+def float_of(x: Any) -> np.dtype[Any]:
     return dtypes.default_float() if is_scalar(x) else dtypes.inexact_of(as_operand(x).dtype)
 
 
@@ -219,4 +229,4 @@ def _probability(name: str, p: Any) -> Any:
                 f"{name}: p must be floating; got {describe(p)}.", "Write p=0.5, or p.astype(fx.float32)."
             )
         )
-    return parameter(name, "p", p, _float_of(p))
+    return parameter(name, "p", p, float_of(p))

@@ -1,4 +1,4 @@
-"""Keys: making, splitting, folding in, and a stream of them.
+"""Keys: making, splitting, folding in.
 
 A key is an array of two uint32 words. All of `fx.random` reads keys through `key_words` and makes them through
 `_key_of`, the two places that know how a key looks.
@@ -6,18 +6,20 @@ A key is an array of two uint32 words. All of `fx.random` reads keys through `ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core import dtypes, errors
 from ..core.array import Array
+from ..core.config import settings
 from ..core.devices import current_device, move
 from ..primitives.elementwise import bit_and, convert, shift_right_logical
 from ..primitives.promotion import as_operand, is_scalar
 from ..primitives.random import child_keys
 from ..primitives.shape import concatenate, full, reshape
+from . import _reuse
 from ._arguments import describe, static_int, static_shape
 
 IMPLEMENTATION = "threefry2x32"
@@ -76,7 +78,7 @@ def split(key: Any, num: Any = 2) -> Any:
     >>> draw, key = fx.random.split(fx.random.key(0))
     """
     words = key_words("split", key)
-    return child_keys(words, np.uint32(0), shape=static_shape("split", num, "num"))
+    return fresh(child_keys(words, np.uint32(0), shape=static_shape("split", num, "num")))
 
 
 def fold_in(key: Any, data: Any) -> Any:
@@ -85,8 +87,8 @@ def fold_in(key: Any, data: Any) -> Any:
     Args:
         data: an integer in [0, 2**32), or an integer array of shape (), also traced, taken modulo 2**32.
     """
-    words = key_words("fold_in", key)
-    return child_keys(words, _fold_data(data), shape=())
+    words = key_words("fold_in", key, consumes=False)
+    return fresh(child_keys(words, _fold_data(data), shape=()))
 
 
 def key_data(keys: Any) -> Any:
@@ -97,7 +99,7 @@ def key_data(keys: Any) -> Any:
 def wrap_key_data(key_bits_array: Any, *, impl: str | None = None) -> Any:
     """Keys from their words. key_bits_array: uint32 (..., 2)."""
     _check_implementation(impl)
-    return _check_words("wrap_key_data", key_bits_array)
+    return fresh(_check_words("wrap_key_data", key_bits_array))
 
 
 def key_impl(keys: Any) -> str:
@@ -106,40 +108,25 @@ def key_impl(keys: Any) -> str:
     return IMPLEMENTATION
 
 
+def key_dtype(impl_spec: str | None = None) -> np.dtype[Any]:
+    """The dtype of keys: uint32, of which a key is two."""
+    _check_implementation(impl_spec)
+    return dtypes.uint32
+
+
 def clone(key: Any) -> Any:
-    """The same key, for draws that are meant to repeat."""
-    return _check_words("clone", key)
-
-
-def stream(seed: Any) -> Iterator[Any]:
-    """Fresh keys without end: key n is `fold_in(key, n)`.
-
-    For scripts and loops. The stream counts in Python: inside `jit` it is read once, when the function is traced;
-    pass keys to jitted functions as arguments.
-
-    Args:
-        seed: a seed, or a key, which should not be used otherwise.
-
-    >>> import fx
-    >>> keys = fx.random.stream(0)
-    >>> x, y = fx.random.normal(next(keys)), fx.random.normal(next(keys))
-    """
-    root = seed if getattr(seed, "shape", ()) == (2,) else key(seed)
-    return _stream(key_words("stream", root))
-
-
-def _stream(root: Any) -> Iterator[Any]:
-    n = 0
-    while True:
-        yield fold_in(root, n)
-        n += 1
+    """The same key, for draws that are meant to repeat; `fx.config(check_keys=True)` lets it be used once more."""
+    words = _check_words("clone", key)
+    if settings().check_keys:
+        _reuse.allow_once_more(words)
+    return words
 
 
 # What a key is
 
 
-def key_words(name: str, key: Any) -> Any:
-    """The words, uint32 of shape (2,), of the one key that a function takes."""
+def key_words(name: str, key: Any, consumes: bool = True) -> Any:
+    """The words, uint32 of shape (2,), of the one key that a function takes, and uses up unless told otherwise."""
     words = _check_words(name, key)
     if words.shape != (2,):
         raise errors.ShapeError(
@@ -148,7 +135,16 @@ def key_words(name: str, key: Any) -> Any:
                 f"Map over keys with fx.vmap(lambda key: fx.random.{name}(key, ...))(keys).",
             )
         )
+    if consumes and settings().check_keys:
+        _reuse.consume(words, name)
     return words
+
+
+def fresh(keys: Any) -> Any:
+    """Keys that were just made, and not used yet."""
+    if settings().check_keys:
+        _reuse.forget(keys)
+    return keys
 
 
 def _check_words(name: str, keys: Any) -> Any:
@@ -165,7 +161,7 @@ def _check_words(name: str, keys: Any) -> Any:
 
 def _key_of(words: Sequence[Any]) -> Any:
     """A key from its high and low word, uint32 arrays of shape ()."""
-    return concatenate([reshape(w, (1,)) for w in words], 0)
+    return fresh(concatenate([reshape(w, (1,)) for w in words], 0))
 
 
 def _key_of_int(seed: Any) -> Any:
@@ -178,7 +174,7 @@ def _key_of_int(seed: Any) -> Any:
             )
         )
     high = seed >> 32 & _LOW if dtypes.default_float() == dtypes.float64 else 0
-    return Array(move(np.array([high, seed & _LOW], np.uint32), current_device()))
+    return fresh(Array(move(np.array([high, seed & _LOW], np.uint32), current_device())))
 
 
 def _seed_words(seed: Any) -> list[Any]:

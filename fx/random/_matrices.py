@@ -17,7 +17,7 @@ from ..primitives.reductions import reduce_sum
 from ..primitives.shape import iota, move_axis, reshape
 from ..primitives.spectral import eigh, qr, svd
 from ._arguments import describe, float_dtype, static_int, static_shape
-from ._continuous import normal
+from ._continuous import normal_draws
 from ._keys import key_words
 
 _METHODS = ("cholesky", "eigh", "svd")
@@ -49,7 +49,7 @@ def multivariate_normal(
     mean, cov = promote(mean, cov, inexact=True)
     n = _check_moments(mean, cov)
     batch = _batch_shape(shape, mean, cov)
-    draws = normal(
+    draws = normal_draws(
         words, (*batch, n), mean.dtype if dtype is None else float_dtype("multivariate_normal", dtype)
     )
     factor, draws, mean = promote(_factor(cov, method), draws, mean)
@@ -120,8 +120,8 @@ def orthogonal(key: Any, n: Any, shape: Any = (), dtype: Any = None, m: Any = No
     rows, columns = _size("n", n), _size("m", n if m is None else m)
     tall, short = max(rows, columns), min(rows, columns)
     if short == 0:
-        return normal(words, (*shape, rows, columns), dtype)
-    q, r = qr(normal(words, (*shape, tall, short), dtype))
+        return normal_draws(words, (*shape, rows, columns), dtype)
+    q, r = qr(normal_draws(words, (*shape, tall, short), dtype))
     k, square = len(shape), (short, short)
     diagonal = eq(iota(square, 0, np.int32), iota(square, 1, np.int32))
     signs = sign(reduce_sum(select(diagonal, r, dtype.type(0)), axes=(k,)))
