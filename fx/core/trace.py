@@ -35,11 +35,11 @@ _internal = internal_files.__getitem__
 class Tracer(Array):
     """A variable of a trace in progress, with the ordinary array operators."""
 
-    __slots__ = ("aval", "index", "trace")
+    __slots__ = ("aval", "index", "home")
     aval: Aval
 
     def __init__(self, trace: Trace, index: int, aval: Aval):
-        self.trace = trace
+        self.home = trace
         self.index = index
         self.aval = aval
 
@@ -62,12 +62,12 @@ class Tracer(Array):
     @property
     def source(self) -> Source | None:
         """The user line that made this value; None for an input."""
-        return self.trace.source_of(self.index)
+        return self.home.source_of(self.index)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise errors.TracerError(
             errors.lines(
-                f"A NumPy function was applied to a traced value {self.aval} (inside {self.trace.title()}).",
+                f"A NumPy function was applied to a traced value {self.aval} (inside {self.home.title()}).",
                 describe(self.source),
                 "Write the fx.numpy function of the same name, so that it is recorded.",
             )
@@ -77,9 +77,9 @@ class Tracer(Array):
         return self.__array__()
 
     def __repr__(self) -> str:
-        value = self.trace.known(self.index)
+        value = self.home.known(self.index)
         shown = "" if value is None else f" = {np.array2string(np.asarray(value), threshold=10, precision=4)}"
-        return f"Traced<{self.aval} in {self.trace.kind}>{shown}"
+        return f"Traced<{self.aval} in {self.home.kind}>{shown}"
 
     def __str__(self) -> str:
         return str(np.asarray(as_host(_ask_tracer(self, "printing"))))
@@ -99,8 +99,8 @@ def as_host(buffer: Any) -> Any:
 def _ask_tracer(x: Any, use: str) -> Any:
     if type(x) is not Tracer:
         return as_buffer(x, use)
-    x.trace.check_alive(x)
-    return x.trace.evaluate(x, use)
+    x.home.check_alive(x)
+    return x.home.evaluate(x, use)
 
 
 array_module.immutable(Tracer)
@@ -146,7 +146,7 @@ class Trace:
 
     def record(self, prim: Primitive, operands: Sequence[Any], params: Any = None, key: Any = None) -> Any:
         """Add one equation; returns its result (a list where the primitive has several)."""
-        refs = [x.index if type(x) is Tracer and x.trace is self else self.lift(x) for x in operands]
+        refs = [x.index if type(x) is Tracer and x.home is self else self.lift(x) for x in operands]
         source = self.source
         if source is None:
             frame = _getframe(1)
@@ -247,7 +247,7 @@ class Trace:
 
     def index_of(self, x: Any) -> Any:
         """The reference of an output: an index, or a Literal; constants are lifted through an identity step."""
-        if type(x) is Tracer and x.trace is self:
+        if type(x) is Tracer and x.home is self:
             return x.index
         ref = self.lift(x)
         if type(ref) is not Aval:
@@ -265,13 +265,13 @@ class Trace:
     def _check_encloses(self, x: Tracer) -> None:
         trace = self.parent
         while trace is not None:
-            if trace is x.trace:
+            if trace is x.home:
                 return
             trace = trace.parent
         self.check_alive(x)
         raise errors.LeakedTracerError(
             errors.lines(
-                f"A traced value {x.aval} of {x.trace.title()} was used in {self.title()}, which it does not enclose.",
+                f"A traced value {x.aval} of {x.home.title()} was used in {self.title()}, which it does not enclose.",
                 describe(x.source),
                 "Pass it as an argument; a traced value cannot cross threads or finished calls.",
             )
@@ -279,10 +279,10 @@ class Trace:
 
     def check_alive(self, x: Tracer) -> None:
         """LeakedTracerError if the trace that made x has ended."""
-        if not x.trace.live:
+        if not x.home.live:
             raise errors.LeakedTracerError(
                 errors.lines(
-                    f"A traced value {x.aval} was used after {x.trace.title()} had ended.",
+                    f"A traced value {x.aval} was used after {x.home.title()} had ended.",
                     describe(x.source) or "it is an argument of that function",
                     "Return it from the function instead of storing it in a global, an attribute or a list.",
                 )
@@ -350,8 +350,8 @@ class Trace:
                 )
             )
         if type(entry) is Tracer:
-            entry.trace.check_alive(entry)
-            return entry.trace.evaluate(entry, use)
+            entry.home.check_alive(entry)
+            return entry.home.evaluate(entry, use)
         return as_buffer(entry)
 
     # The recorded structure
@@ -382,7 +382,7 @@ class RewriteTrace(Trace):
         return Node(len(self.avals))
 
     def record(self, prim: Primitive, operands: Sequence[Any], params: Any = None, key: Any = None) -> Any:
-        refs = [x.index if type(x) is Tracer and x.trace is self else self.lift(x) for x in operands]
+        refs = [x.index if type(x) is Tracer and x.home is self else self.lift(x) for x in operands]
         node = self._step(prim, operands, params or {}, key, refs, self.source)
         return self._append(node, prim)
 
@@ -401,7 +401,7 @@ class LinearSplit:
     def record(self, prim: Primitive, operands: Sequence[Any], params: Any = None, key: Any = None) -> Any:
         linear = self.linear
         for x in operands:
-            if type(x) is Tracer and x.trace is linear:
+            if type(x) is Tracer and x.home is linear:
                 return linear.record(prim, operands, params, key)
         return self.primal.record(prim, operands, params, key)
 
@@ -460,10 +460,10 @@ primitive.bind = bind
 
 def refuse_outside(x: Tracer) -> None:
     """LeakedTracerError for a traced value where no trace is current: after its end, or in another thread."""
-    x.trace.check_alive(x)
+    x.home.check_alive(x)
     raise errors.LeakedTracerError(
         errors.lines(
-            f"A traced value {x.aval} of {x.trace.title()} was used where nothing is traced.",
+            f"A traced value {x.aval} of {x.home.title()} was used where nothing is traced.",
             describe(x.source) or "it is an argument of that function",
             "A traced value cannot cross threads: start the thread outside, and transform inside it.",
         )

@@ -219,3 +219,16 @@ ERRORS = {
 @pytest.mark.parametrize("error, call, facts", ERRORS.values(), ids=ERRORS.keys())
 def test_errors_say(error, call, facts):
     says(error, call, *facts)
+
+
+def test_traced_values_have_every_method_of_arrays():
+    """No attribute of a tracer's own hides a method: x.trace() is the sum of the diagonal."""
+    methods = {name for name, value in vars(fx.Array).items() if callable(value) and not name.startswith("_")}
+    assert "trace" in methods and not methods & set(type_of_tracers().__slots__)
+    assert fx.grad(lambda x: (x @ x).trace())(fx.numpy.ones((2, 2))).tolist() == [[2, 2], [2, 2]]
+
+
+def type_of_tracers():
+    found = []
+    fx.jit(lambda x: found.append(type(x)) or x)(1.0)
+    return found[0]

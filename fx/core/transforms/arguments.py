@@ -184,7 +184,7 @@ def leaf_aval(x: Any, name: Callable[[], str], fun: Any, what: str) -> Aval:
     if t is Tracer:
         if current_trace() is None:
             refuse_outside(x)
-        x.trace.check_alive(x)
+        x.home.check_alive(x)
         return x.aval  # type: ignore[no-any-return]
     if t is Array or t is float or t is np.ndarray:
         return aval_of(x)

@@ -106,7 +106,7 @@ def value_and_grad(
         trace, outputs, out_tree = traced_call("grad", fun, call, avals, leaves)
         value, aux, aux_tree = _split_aux(outputs, out_tree, has_aux, fun)
         _check_scalar(value, fun, holomorphic)
-        mine = [i for i, x in enumerate(aux) if type(x) is Tracer and x.trace is trace]
+        mine = [i for i, x in enumerate(aux) if type(x) is Tracer and x.home is trace]
         program, consts = closed_program(trace, [value, *[aux[i] for i in mine]])
         rewritten = grad_program(program, len(leaves), active)
         results = run_program(rewritten, leaves + consts)
@@ -210,7 +210,7 @@ def _traced(kind: str, fun: Any, primals: Sequence[Any], has_aux: bool) -> Any:
         outputs, aux = outputs[:cut], outputs[cut:]
         out_tree, aux_tree = children
     check_outputs(outputs, out_tree, fun, kind)
-    mine = [i for i, x in enumerate(aux) if type(x) is Tracer and x.trace is trace]
+    mine = [i for i, x in enumerate(aux) if type(x) is Tracer and x.home is trace]
     program, consts = closed_program(trace, [*outputs, *[aux[i] for i in mine]])
     return _Traced(
         leaves, in_tree, avals, len(outputs), out_tree, aux, aux_tree, mine, program, consts, trace

@@ -31,7 +31,7 @@ class Inner:
     def source(self, i: int) -> Any:
         """The user line of an output."""
         x = self.outputs[i]
-        return x.trace.source_of(x.index) if type(x) is Tracer else None
+        return x.home.source_of(x.index) if type(x) is Tracer else None
 
 
 def arrange(program: Program, inputs: Sequence[int | Aval], outputs: Sequence[int] | None = None) -> Program:

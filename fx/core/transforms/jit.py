@@ -104,7 +104,7 @@ class Jitted:
             self._check_once(args, kwargs)
         leaves, signature, (dynamic, keywords) = self._signature(args, kwargs)
         entry = self.entries.get(signature)
-        if entry is None or not all(x.trace.live for x in entry.consts if type(x) is Tracer):
+        if entry is None or not all(x.home.live for x in entry.consts if type(x) is Tracer):
             entry = self._trace(signature, leaves, dynamic, keywords)
         values = leaves + entry.consts
         if current_trace() is None:
