@@ -16,6 +16,26 @@ from ._callbacks import (
     pure_callback as pure_callback,
     stop_gradient as stop_gradient,
 )
+from ._jax_names import (
+    ShapeDtypeStruct as ShapeDtypeStruct,
+    closure_convert as closure_convert,
+    custom_gradient as custom_gradient,
+    debug_nans as debug_nans,
+    default_backend as default_backend,
+    default_matmul_precision as default_matmul_precision,
+    device_count as device_count,
+    disable_jit as disable_jit,
+    enable_x64 as enable_x64,
+    ensure_compile_time_eval as ensure_compile_time_eval,
+    fwd_and_bwd as fwd_and_bwd,
+    local_device_count as local_device_count,
+    local_devices as local_devices,
+    make_jaxpr as make_jaxpr,
+    named_call as named_call,
+    process_count as process_count,
+    process_index as process_index,
+    typeof as typeof,
+)
 from ._profile import profile as profile
 from ._transfer import (
     block_until_ready as block_until_ready,
@@ -34,11 +54,13 @@ from .core.devices import (
 )
 from .core.errors import (
     ArgumentError as ArgumentError,
+    AxisError as AxisError,
     DeviceError as DeviceError,
     DTypeError as DTypeError,
     FxError as FxError,
     ImmutableError as ImmutableError,
     LeakedTracerError as LeakedTracerError,
+    LinAlgError as LinAlgError,
     NanError as NanError,
     OutOfBoundsError as OutOfBoundsError,
     OutOfMemoryError as OutOfMemoryError,
@@ -85,6 +107,7 @@ if TYPE_CHECKING:
         data as data,
         debug as debug,
         fft as fft,
+        flatten_util as flatten_util,
         image as image,
         io as io,
         lax as lax,
@@ -93,6 +116,7 @@ if TYPE_CHECKING:
         memory as memory,
         metrics as metrics,
         nn as nn,
+        ode as ode,
         ops as ops,
         optim as optim,
         random as random,
@@ -102,6 +126,8 @@ if TYPE_CHECKING:
         stats as stats,
         testing as testing,
         train as train,
+        tree_util as tree_util,
+        typing as typing,
     )
 
 remat = checkpoint
@@ -110,6 +136,7 @@ _LAZY = (
     "data",
     "debug",
     "fft",
+    "flatten_util",
     "image",
     "io",
     "lax",
@@ -118,6 +145,7 @@ _LAZY = (
     "memory",
     "metrics",
     "nn",
+    "ode",
     "ops",
     "optim",
     "random",
@@ -127,6 +155,8 @@ _LAZY = (
     "stats",
     "testing",
     "train",
+    "tree_util",
+    "typing",
 )
 
 

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "fx"
 # What each room may import, besides itself. Rooms further down stand on those above.
 PUBLIC = {
     *("", "errors", "tree", "numpy", "random", "lax", "debug", "checkpoint_policies", "testing"),
-    *("linalg", "fft", "special", "signal", "image", "ops", "stats"),
+    *("linalg", "fft", "special", "signal", "image", "ops", "stats", "ode", "scipy", "tree_util"),
 }
 MAY_IMPORT = {
     "core": set(),
@@ -30,8 +30,10 @@ MAY_IMPORT = {
     "signal": {"core", "primitives", "numpy", "lax", "fft"},
     "image": {"core", "primitives", "numpy", "lax"},
     "ops": {"core", "primitives", "numpy", "lax"},
-    "stats": {"core", "primitives", "numpy", "lax", "special", "linalg"},
+    "stats": {"core", "primitives", "numpy", "lax", "special", "linalg", "random"},
     "scipy": {"numpy", "linalg", "special", "stats", "signal", "fft", "image", "lax", "tree", ""},
+    "ode": {"core", "numpy", "lax", "tree"},
+    **{name: {"core"} for name in ("_jax_names", "tree_util", "flatten_util", "typing")},
     "checkpoint_policies": {"core", "primitives"},
     "debug": {"core", "primitives"},
     "_callbacks": {"core", "primitives"},

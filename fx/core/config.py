@@ -105,9 +105,14 @@ class _Config:
     def __call__(self, **changes: Any) -> _Override:
         return _Override(_validated(changes))
 
-    def update(self, **changes: Any) -> None:
-        """Change settings for the whole process."""
+    def update(self, name: str | None = None, value: Any = None, /, **changes: Any) -> None:
+        """Change settings for the whole process, by name: `update(default_float="float64")`.
+
+        Also as JAX has it, `update("jax_enable_x64", True)`, for its settings that fx has under another name.
+        """
         global _process
+        if name is not None:
+            changes |= dict([_of_jax(name, value)])
         _process = replace(_process, **_validated(changes))
 
     def __getattr__(self, name: str) -> Any:
@@ -121,6 +126,21 @@ class _Config:
 
     def __repr__(self) -> str:
         return f"fx.config({settings()})"
+
+
+_JAX = {
+    "jax_enable_x64": "default_float",
+    "jax_debug_nans": "check_nans",
+    "jax_disable_jit": "disable_jit",
+    "jax_debug_key_reuse": "check_keys",
+}
+
+
+def _of_jax(name: Any, value: Any) -> tuple[str, Any]:
+    """A setting of JAX as one of fx; fx's own names stay."""
+    if name == "jax_enable_x64" and isinstance(value, bool):
+        value = "float64" if value else "float32"
+    return _JAX.get(name, name) if isinstance(name, str) else brief(name), value
 
 
 def _names() -> str:

@@ -33,17 +33,27 @@ from ..primitives.shape import (
     slice_p,
 )
 
+_NONE = object()
+
 
 @boundary
-def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+def cond(
+    pred: Any,
+    true_fun: Callable[..., Any],
+    false_fun: Callable[..., Any],
+    *operands: Any,
+    operand: Any = _NONE,
+) -> Any:
     """`true_fun(*operands)` if `pred` else `false_fun(*operands)`; both are traced, one runs.
 
     Args:
         pred: a boolean or number of shape (). Over a mapped axis of `vmap` both branches run and results are selected.
+        operand: the one operand, by keyword.
 
     Raises:
         TreeError, ShapeError, DTypeError: the branches return different structures, shapes or dtypes.
     """
+    operands = _with_keyword("cond", operands, operand)
     if not callable(true_fun) or not callable(false_fun):
         raise ArgumentError(
             "cond takes a predicate, two functions and their operands: cond(pred, f, g, *operands)."
@@ -54,8 +64,9 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
 
 
 @boundary
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, operand: Any = _NONE) -> Any:
     """`branches[index](*operands)`; an index out of range is clamped to the nearest branch."""
+    operands = _with_keyword("switch", operands, operand)
     branches = tuple(
         static.function(f, "switch: a branch") for f in static.members(branches, "switch: branches")
     )
@@ -67,6 +78,15 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     if len(branches) == 1:
         return branches[0](*operands)
     return _branch("switch", index, branches, operands)
+
+
+def _with_keyword(kind: str, operands: tuple[Any, ...], operand: Any) -> tuple[Any, ...]:
+    """The operands, or the one given as `operand=`."""
+    if operand is _NONE:
+        return operands
+    if operands:
+        raise ArgumentError(f"{kind}: give operands by position or one by operand=, not both.")
+    return (operand,)
 
 
 def _scalar(x: Any, what: str) -> Aval:
@@ -163,6 +183,7 @@ def scan(
     length: int | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
+    _split_transpose: bool = False,
 ) -> tuple[Any, Any]:
     """Fold `f` over the leading axis of `xs`, carrying a value and stacking outputs.
 
@@ -171,6 +192,7 @@ def scan(
         init: the first carry; weak scalars in it are promoted to what `f` returns.
         xs: pytree of arrays with one leading length, or None with `length`.
         unroll: steps per iteration; a hint for the compiler.
+        _split_transpose: accepted; products that do not wait for the carry are always taken out of the loop.
 
     Returns:
         (last carry, stacked ys).
@@ -337,6 +359,7 @@ def fori_loop(
         aval = _scalar(bound, f"fori_loop: {name}")
         if aval.dtype.kind not in "iu":
             raise DTypeError(f"fori_loop: {name} must be an integer; it is {aval}.")
+    unroll = 1 if unroll is None else unroll
     _check_unroll(unroll)
     known = not isinstance(lower, Tracer) and not isinstance(upper, Tracer)
     index = Aval((), np.dtype("int64"), True)

@@ -144,3 +144,20 @@ DEVICE_ERRORS = {
 @pytest.mark.parametrize("call, facts", DEVICE_ERRORS.values(), ids=DEVICE_ERRORS.keys())
 def test_device_errors_say(call, facts):
     says(DeviceError, call, *facts)
+
+
+def test_settings_by_their_names_in_jax():
+    before = fx.config.default_float
+    try:
+        fx.config.update("jax_enable_x64", True)
+        assert fx.config.default_float == "float64" and fx.numpy.ones(1).dtype == "float64"
+        fx.config.update("jax_enable_x64", False)
+        fx.config.update("check_nans", True)
+        assert fx.config.default_float == "float32" and fx.config.check_nans
+        fx.config.update("jax_debug_nans", False)
+        assert not fx.config.check_nans
+        for name, value in (("jax_platforms", "cpu"), ("jax_enable_x64", 3), (3, True)):
+            with pytest.raises(fx.ArgumentError):
+                fx.config.update(name, value)
+    finally:
+        fx.config.update(default_float=before, check_nans=False)

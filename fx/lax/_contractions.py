@@ -1,0 +1,157 @@
+"""Products of arrays: any contraction of two by `dot_general`, and those with ragged groups of rows."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from ..core import dtypes, static
+from ..core.errors import ArgumentError, DTypeError, ShapeError, brief, lines
+from ..primitives import elementwise as e
+from ..primitives.contraction import contract
+from ..primitives.cumulative import cumsum
+from ..primitives.shape import iota, reshape
+from ._numbers import DotDimensionNumbers, Precision
+from ._operands import array, describe
+
+
+def dot_general(
+    lhs: Any,
+    rhs: Any,
+    dimension_numbers: DotDimensionNumbers,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """The sum of products over pairs of contracted axes, for each element of pairs of batch axes.
+
+    Args:
+        dimension_numbers: ((contracted of lhs, of rhs), (batch of lhs, of rhs)).
+        precision: accepted; products are always computed in the operands' dtype, float16 and bfloat16 in float32.
+        preferred_element_type: the dtype of the result; a wider one than the operands' is computed in.
+
+    Returns:
+        (*batch, *free axes of lhs, *free axes of rhs).
+    """
+    _check_precision(precision)
+    x, y = array(lhs), array(rhs)
+    spec = _spec(x, y, dimension_numbers)
+    return _product(x, y, spec, preferred_element_type)
+
+
+def dot(
+    lhs: Any,
+    rhs: Any,
+    *,
+    dimension_numbers: DotDimensionNumbers | None = None,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Any:
+    """Products of vectors and matrices: vv, mv, vm, mm; or any with dimension_numbers as in `dot_general`."""
+    x, y = array(lhs), array(rhs)
+    if dimension_numbers is None:
+        if not (1 <= x.ndim <= 2 and 1 <= y.ndim <= 2 and x.shape[-1] == y.shape[0]):
+            raise ShapeError(
+                lines(
+                    f"fx.lax.dot takes vectors and matrices that fit; got {describe(x, y)}.",
+                    "Use fx.lax.dot_general or fx.numpy.matmul for arrays of more axes.",
+                )
+            )
+        dimension_numbers = (((x.ndim - 1,), (0,)), ((), ()))
+    return dot_general(x, y, dimension_numbers, precision, preferred_element_type)
+
+
+def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
+    """Products of the matrices in the last two axes; the axes before are equal in both."""
+    x, y = array(lhs), array(rhs)
+    if x.ndim < 2 or x.ndim != y.ndim:
+        raise ShapeError(
+            f"fx.lax.batch_matmul takes two arrays of one rank of at least 2; got {describe(x, y)}."
+        )
+    lead = tuple(range(x.ndim - 2))
+    return dot_general(x, y, (((x.ndim - 1,), (x.ndim - 2,)), (lead, lead)), precision)
+
+
+def _spec(x: Any, y: Any, dimension_numbers: Any) -> str:
+    try:
+        (cx, cy), (bx, by) = dimension_numbers
+        cx, cy, bx, by = (static.integers(tuple(axes), "dot_general") for axes in (cx, cy, bx, by))
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            lines(
+                f"dot_general: dimension_numbers {brief(dimension_numbers)} are malformed.",
+                "Write ((contracted of lhs, of rhs), (batch of lhs, of rhs)), each a sequence of axes.",
+            )
+        ) from None
+    for v, axes in ((x, cx + bx), (y, cy + by)):
+        if len(set(axes)) < len(axes) or any(not 0 <= a < v.ndim for a in axes):
+            raise ShapeError(f"dot_general: axes {axes} do not fit {describe(v)}.")
+    for kind, ax, ay in (("contracted", cx, cy), ("batch", bx, by)):
+        if [x.shape[a] for a in ax] != [y.shape[a] for a in ay]:
+            raise ShapeError(f"dot_general: the {kind} axes {ax} and {ay} of {describe(x, y)} differ.")
+    return _letters(x.ndim, y.ndim, cx, cy, bx, by)
+
+
+@functools.lru_cache(4096)
+def _letters(nx: int, ny: int, cx: Any, cy: Any, bx: Any, by: Any) -> str:
+    names = [c for c in map(chr, range(65, 1000)) if c.isalpha()]
+    left, right = names[:nx], names[nx : nx + ny]
+    for a, b in zip(cx + bx, cy + by, strict=True):
+        right[b] = left[a]
+    out = [left[a] for a in bx]
+    out += [c for i, c in enumerate(left) if i not in cx + bx]
+    out += [c for i, c in enumerate(right) if i not in cy + by]
+    return f"{''.join(left)},{''.join(right)}->{''.join(out)}"
+
+
+def _product(x: Any, y: Any, spec: str, preferred: Any) -> Any:
+    common = dtypes.promote_types(x.dtype, y.dtype)
+    out = common if preferred is None else dtypes.canonical(preferred)
+    if (common.kind == "c" and out.kind != "c") or (common.kind in "fV" and out.kind in "biu"):
+        raise DTypeError(f"fx.lax: a product of {common} has no preferred_element_type {out}.")
+    wide = dtypes.promote_types(common, out)
+    return e.convert(contract(e.convert(x, wide), e.convert(y, wide), spec), out)
+
+
+def _check_precision(precision: Any) -> None:
+    parts = precision if isinstance(precision, tuple) else (precision,)
+    names = ("default", "high", "highest", "fastest", "float32", "bfloat16", "tensorfloat32")
+    if not all(p is None or isinstance(p, Precision) or p in names for p in parts) or len(parts) > 2:
+        raise ArgumentError(
+            lines(f"precision={brief(precision)} is unknown.", "Write None or a member of fx.lax.Precision.")
+        )
+
+
+def ragged_dot(
+    lhs: Any,
+    rhs: Any,
+    group_sizes: Any,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+    group_offset: Any = None,
+) -> Any:
+    """Rows in consecutive groups, each group times its own matrix: a mixture of experts.
+
+    Args:
+        lhs: (m, k). rhs: (g, k, n). group_sizes: (g,) integers; rows beyond their sum give zeros.
+        group_offset: accepted as None alone.
+
+    Returns:
+        (m, n). Every row is multiplied with every matrix where it is not masked: g times the products needed.
+    """
+    _check_precision(precision)
+    x, w, sizes = array(lhs), array(rhs), array(group_sizes)
+    if group_offset is not None:
+        raise ArgumentError(
+            "fx.lax.ragged_dot: group_offset is for devices that hold some of the groups each."
+        )
+    fits = x.ndim == 2 and w.ndim == 3 and sizes.ndim == 1 and w.shape[:2] == (sizes.shape[0], x.shape[1])
+    if not fits or sizes.dtype.kind not in "iu":
+        raise ShapeError(
+            f"fx.lax.ragged_dot takes (m, k), (g, k, n) and g integers; got {describe(x, w, sizes)}."
+        )
+    stop = cumsum(e.convert(sizes, "int64"), 0)
+    start = stop - e.convert(sizes, "int64")
+    row = reshape(iota((x.shape[0],)), (x.shape[0], 1))
+    mask = e.bit_and(e.le(start, row), e.lt(row, stop))
+    rows = e.select(reshape(mask, (*mask.shape, 1)), reshape(x, (x.shape[0], 1, x.shape[1])), x.dtype.type(0))
+    return _product(rows, w, "mgk,gkn->mn", preferred_element_type)

@@ -1,0 +1,3 @@
+"""Vector quantization: `fx.scipy.cluster.vq`."""
+
+from . import vq as vq

@@ -1,0 +1,3 @@
+"""Iterative solvers: `fx.scipy.sparse.linalg`."""
+
+from . import linalg as linalg
