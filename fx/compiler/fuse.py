@@ -202,7 +202,8 @@ class _Fusion(Merging):
         out = eqn.outputs[0]
         self.pointwise_of[out] = eqn
         for step in self.candidates(eqn):
-            if self.join(step, eqn):
+            # A candidate that did not work out may have taken others in.
+            if step.number not in self.merged and self.join(step, eqn):
                 return
         step = self.new_nest(out.aval.shape)
         self.add_pointwise(step, eqn, identity(out.aval.shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from reprlib import repr as brief
 from typing import Any, NamedTuple
@@ -9,13 +10,18 @@ from typing import Any, NamedTuple
 import fx
 import fx.numpy as fnp
 
+from ._leaves import as_array, as_arrays, is_trained
+
 
 class Optimizer(NamedTuple):
     """Two pure functions.
 
     init: `init(params) -> state`.
-    update: `update(grads, state, params=None) -> (updates, state)`; updates have the structure, shapes and
-        dtypes of grads and are what `apply_updates` adds to params. Parts that read params need them.
+    update: `update(grads, state, params=None, **extra) -> (updates, state)`; updates have the structure, shapes
+        and dtypes of grads and are what `apply_updates` adds to params. Parts that read params need them.
+
+    What else a part may read is passed by name, and reaches every part that names it: `value` the loss at
+    params, `grad` its gradient, `value_fn` the function from params to the loss, `obj_fn`, `grad_fn`.
     """
 
     init: Callable[[Any], Any]
@@ -45,23 +51,33 @@ def _add(path: Any, p: Any, u: Any) -> fx.Array:
     return (p + u).astype(p.dtype) if is_trained(p) else p
 
 
-def as_array(leaf: Any) -> fx.Array:
-    """A leaf as an Array: params may also be NumPy arrays and Python numbers."""
-    return leaf if isinstance(leaf, fx.Array) else fnp.asarray(leaf)
-
-
-def is_trained(leaf: fx.Array) -> bool:
-    """Whether a leaf has a gradient: floating point or complex."""
-    return leaf.dtype.kind in "fc" or bool(fnp.issubdtype(leaf.dtype, fnp.inexact))
-
-
 def stateless(update: Callable[[Any, Any], Any]) -> Optimizer:
     """An optimizer without state from `update(grads, params) -> updates`."""
 
-    def updated(grads: Any, state: EmptyState, params: Any = None) -> tuple[Any, EmptyState]:
+    def updated(grads: Any, state: EmptyState, params: Any = None, **extra: Any) -> tuple[Any, EmptyState]:
         return update(grads, params), state
 
     return Optimizer(lambda params: EmptyState(), updated)
+
+
+def identity() -> Optimizer:
+    """Updates as they come."""
+    return stateless(lambda grads, params: grads)
+
+
+def set_to_zero() -> Optimizer:
+    """Updates of zero: params stay."""
+    return stateless(lambda grads, params: fx.tree.map(fnp.zeros_like, grads))
+
+
+def run(part: Optimizer, grads: Any, state: Any, params: Any, extra: dict[str, Any]) -> tuple[Any, Any]:
+    """part.update with those extra arguments that it takes."""
+    if extra:
+        taken = inspect.signature(part.update).parameters.values()
+        if not any(p.kind is p.VAR_KEYWORD for p in taken):
+            names = {p.name for p in taken}
+            extra = {name: value for name, value in extra.items() if name in names}
+    return part.update(grads, as_arrays(state), params, **extra)
 
 
 def chain(*optimizers: Optimizer) -> Optimizer:
@@ -71,25 +87,59 @@ def chain(*optimizers: Optimizer) -> Optimizer:
     >>> optimizer = chain(fx.optim.clip_by_global_norm(1.0), fx.optim.sgd(0.1))
     """
     for i, part in enumerate(optimizers):
-        if not isinstance(part, Optimizer):
-            raise fx.ArgumentError(
-                f"chain takes optimizers; argument {i} is {type(part).__name__}: {brief(part)}."
-            )
+        check_optimizer(part, f"chain takes optimizers; argument {i}")
 
     def init(params: Any) -> tuple[Any, ...]:
         return tuple([part.init(params) for part in optimizers])
 
-    def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, tuple[Any, ...]]:
+    def update(grads: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, tuple[Any, ...]]:
         if not isinstance(state, tuple) or len(state) != len(optimizers):
-            raise fx.ArgumentError(
-                f"chain of {len(optimizers)} optimizers got a state that is not theirs: "
-                f"{fx.tree.structure(state)}.\n"
-                "Pass what init(params), or the update before, returned."
-            )
+            raise _not_theirs("chain", len(optimizers), state)
         states = []
         for part, own in zip(optimizers, state, strict=True):
-            grads, own = part.update(grads, own, params)
+            grads, own = run(part, grads, own, params, extra)
             states.append(own)
         return grads, tuple(states)
 
     return Optimizer(init, update)
+
+
+def named_chain(*parts: tuple[str, Optimizer]) -> Optimizer:
+    """`chain` of pairs (name, optimizer), whose state is a dict by these names.
+
+    >>> import fx
+    >>> optimizer = named_chain(("clip", fx.optim.clip(1.0)), ("descend", fx.optim.sgd(0.1)))
+    >>> sorted(optimizer.init(fx.numpy.ones(3)))
+    ['clip', 'descend']
+    """
+    names = [name for name, _ in parts]
+    if len(set(names)) < len(names):
+        raise fx.ArgumentError(f"named_chain: every part needs its own name; got {', '.join(names)}.")
+    for name, part in parts:
+        check_optimizer(part, f"named_chain takes optimizers; {name}")
+
+    def init(params: Any) -> dict[str, Any]:
+        return {name: part.init(params) for name, part in parts}
+
+    def update(grads: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, dict[str, Any]]:
+        if not isinstance(state, dict) or set(state) != set(names):
+            raise _not_theirs("named_chain", len(parts), state)
+        states = {}
+        for name, part in parts:
+            grads, states[name] = run(part, grads, state[name], params, extra)
+        return grads, states
+
+    return Optimizer(init, update)
+
+
+def check_optimizer(part: Any, what: str) -> None:
+    """ArgumentError for something that has no init and update."""
+    if not isinstance(part, Optimizer):
+        raise fx.ArgumentError(f"{what} is {type(part).__name__}: {brief(part)}.")
+
+
+def _not_theirs(name: str, count: int, state: Any) -> fx.ArgumentError:
+    return fx.ArgumentError(
+        f"{name} of {count} optimizers got a state that is not theirs: {fx.tree.structure(state)}.\n"
+        "Pass what init(params), or the update before, returned."
+    )

@@ -1,0 +1,67 @@
+"""Patterns of paths in a parameter tree."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Sequence
+from reprlib import repr as brief
+from typing import Any
+
+import fx
+
+from ._leaves import check_choice
+
+
+def path_text(path: Any) -> str:
+    """A path as its keys with slashes: `layers/0/bias`."""
+    return "/".join([str(key._value if hasattr(key, "_value") else key) for key in path])
+
+
+def matched(pattern: str, texts: Sequence[str]) -> list[bool]:
+    """Whether a pattern matches each of the paths."""
+    expression = _expression(pattern)
+    return [expression.search(text) is not None for text in texts]
+
+
+@functools.cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    """`a/**/b` matches keys in a row, and what is below them; only a leading slash ties it to the start."""
+    start = "^" if pattern.startswith("/") else "(?:^|/)"
+    keys = pattern.strip("/").split("/")
+    while len(keys) > 1 and keys[-1] == "**":
+        keys.pop()
+    body = "".join([r"(?:[^/]+/)*" if key == "**" else _one_key(key) + "/" for key in keys[:-1]])
+    last = "[^/]*" if keys[-1] == "**" else _one_key(keys[-1])
+    return re.compile(f"{start}{body}{last}(?:/|$)")
+
+
+def _one_key(key: str) -> str:
+    special = {"*": "[^/]*", "?": "[^/]"}
+    parts = re.findall(r"\[[^\]]+\]|.", key)
+    return "".join([special.get(part) or (part if len(part) > 1 else re.escape(part)) for part in parts])
+
+
+def check_patterns(name: str, patterns: Sequence[Any], missing: str) -> None:
+    """ArgumentError for what is no pattern."""
+    check_choice(name, "missing", missing, ("error", "ignore"))
+    for pattern in patterns:
+        if not isinstance(pattern, str) or not pattern.removeprefix("!").strip("/"):
+            raise fx.ArgumentError(
+                f'{name}: a pattern is text such as "encoder/**" or "*bias"; got {pattern!r}.'
+            )
+
+
+def near_misses(name: str, pattern: str, texts: Sequence[str]) -> fx.ArgumentError:
+    """The error for a pattern that matches nothing, with the paths and keys that are closest to it."""
+    wanted = pattern.removeprefix("!").strip("/")
+    bare = wanted.replace("*", "").strip("/")
+    keys = sorted({key for text in texts for key in text.split("/")})
+    near = difflib.get_close_matches(bare, keys, 3, 0.5) or difflib.get_close_matches(bare, texts, 3, 0.4)
+    near += [text for text in texts if text not in near][: max(0, 3 - len(near))]
+    hint = "There are " if len(texts) > 1 else "There is "
+    return fx.ArgumentError(
+        f"{name}: the pattern {brief(pattern)} matches none of the {len(texts)} leaves.\n"
+        f"{hint}{', '.join(map(repr, near))}{', ...' if len(texts) > len(near) else ''}"
+    )
