@@ -14,7 +14,7 @@ import fx
 import fx.numpy as fnp
 from fx import lax, random
 
-from ._inputs import bounded, in_float32, limits, real
+from ._inputs import bounded, in_float32, limits, number, real
 
 
 def identity(x: Any) -> fx.Array:
@@ -99,6 +99,7 @@ def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, *, key: Any = None
     Source: Xu et al. 2015.
     """
     x = real(x, "rrelu")
+    lower, upper = number(lower, "rrelu: lower"), number(upper, "rrelu: upper")
     if key is None:
         return leaky_relu(x, (lower + upper) / 2)
     return leaky_relu(x, random.uniform(key, x.shape, dtype=x.dtype, minval=lower, maxval=upper))
@@ -106,7 +107,7 @@ def rrelu(x: Any, lower: float = 1 / 8, upper: float = 1 / 3, *, key: Any = None
 
 def squareplus(x: Any, b: Any = 4.0) -> fx.Array:
     """(x + sqrt(x**2 + b)) / 2, without the cancellation at negative x. Source: Barron 2021."""
-    x = real(x, "squareplus")
+    x, b = real(x, "squareplus"), number(b, "squareplus: b")
     size = fnp.hypot(x, fnp.sqrt(fnp.asarray(b, x.dtype)))
     positive = x >= 0.0
     return fnp.where(positive, 0.5 * x + 0.5 * size, 0.5 * b / (size - fnp.where(positive, -1.0, x)))

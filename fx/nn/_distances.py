@@ -7,13 +7,13 @@ from typing import Any
 import fx
 import fx.numpy as fnp
 
-from ._inputs import in_float32
+from ._inputs import in_float32, number
 
 
 @in_float32
 def normalize(x: Any, p: Any = 2, axis: Any = -1, epsilon: Any = 1e-12) -> fx.Array:
     """x divided by its p-norm along an axis, or by epsilon where that is larger; 0 where both are 0."""
-    unit = _scale(x, axis)
+    epsilon, unit = number(epsilon, "normalize: epsilon"), _scale(x, axis)
     y = x / unit
     length = fnp.maximum(fnp.linalg.norm(y, p, axis, keepdims=True), epsilon / unit)
     return fnp.where(length == 0.0, 0.0, y / _positive(length))

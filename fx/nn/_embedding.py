@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -191,8 +192,10 @@ def sinusoidal_positions(positions: Any, features: int, *, base: float = 10000.0
 
     Source: Vaswani et al. 2017, section 3.5.
     """
-    if features < 2 or features % 2:
-        raise fx.ArgumentError(f"sinusoidal_positions: features must be even; got {features}.")
+    if type(features) is not int or not 2 <= features <= 2**24 or features % 2:
+        raise fx.ArgumentError(
+            f"sinusoidal_positions: features must be an even number; got {brief(features)}."
+        )
     angles = as_array(positions).astype(float)[..., None] * _frequencies(features, base)
     pairs = fnp.stack([fnp.sin(angles), fnp.cos(angles)], -1)
     return pairs.reshape(*pairs.shape[:-2], features)
@@ -241,6 +244,9 @@ def alibi(heads: int, queries: int, keys: int | None = None) -> fx.Array:
     Source: Press, Smith, Lewis 2021.
     """
     keys = queries if keys is None else keys
+    for name, value in (("heads", heads), ("queries", queries), ("keys", keys)):
+        if type(value) is not int or not 0 < value <= 2**24:
+            raise fx.ArgumentError(f"alibi: {name} is a positive integer; got {brief(value)}.")
     distance = np.abs(np.arange(queries)[:, None] + (keys - queries) - np.arange(keys))
     return fnp.asarray(-_slopes(heads)[:, None, None] * distance, dtype=float)
 

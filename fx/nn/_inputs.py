@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from reprlib import repr as brief
 from typing import Any
+
+import numpy as np
 
 import fx
 import fx.numpy as fnp
@@ -38,6 +41,19 @@ def _array(x: Any) -> fx.Array:
         return x
     weak = isinstance(x, (int, float)) and not isinstance(x, bool)
     return fnp.positive(x) if weak else fnp.asarray(x)
+
+
+def number(x: Any, what: str) -> Any:
+    """x if it is a real number, or an array of shape ().
+
+    Raises:
+        ArgumentError: it is anything else.
+    """
+    if isinstance(x, (int, float)) and not isinstance(x, bool):
+        return x
+    if isinstance(x, (fx.Array, np.ndarray, np.generic)) and x.shape == () and x.dtype.kind in "fiu":
+        return x
+    raise fx.ArgumentError(f"{what} must be a real number; got {brief(x)}.")
 
 
 def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -30,7 +30,7 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from reprlib import repr as brief
 from typing import Any, NamedTuple, TypeAlias, dataclass_transform
 
@@ -38,6 +38,7 @@ import fx
 from fx import random
 
 from . import initializers
+from ._fields import settle, texts
 from ._scope import RESERVED, Run, Scope, copied, label
 from .initializers import Initializer
 
@@ -54,6 +55,10 @@ class Parameter:
     dtype: Any = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.shape, (list, tuple)) or not all(
+            type(n) is int and n >= 0 for n in self.shape
+        ):
+            raise fx.ArgumentError(f"Parameter: shape is a sequence of integers; got {brief(self.shape)}.")
         object.__setattr__(self, "shape", tuple(self.shape))
 
 
@@ -76,10 +81,7 @@ class Layer:
         fx.tree.register_static(cls)
 
     def __post_init__(self) -> None:
-        for f in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, f.name)
-            if isinstance(value, (list, dict)):
-                object.__setattr__(self, f.name, _frozen(value))
+        settle(self)
         self.validate()
 
     # What a subclass may say
@@ -177,7 +179,7 @@ class Layer:
         return (x for value in self.members.layers.values() for x in _each(value))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(_field_texts(self))})"
+        return f"{type(self).__name__}({', '.join(texts(self))})"
 
 
 def _create_inner(inner: Any, key: Any) -> tuple[Any, Any]:
@@ -219,35 +221,3 @@ def _check_members(layer: Layer, made: Members) -> None:
             raise fx.ArgumentError(f"{type(layer).__name__}: {name!r} cannot name a parameter or a layer.")
         if names.count(name) > 1:
             raise fx.ArgumentError(f"{type(layer).__name__} declares {name!r} twice.")
-
-
-class _FrozenDict(dict[str, Any]):
-    """A dict in a field of a layer: hashable, never changed."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(frozenset(self.items()))
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return tuple(_frozen(x) for x in value)
-    return _FrozenDict({k: _frozen(x) for k, x in value.items()}) if isinstance(value, dict) else value
-
-
-def _field_texts(layer: Layer) -> list[str]:
-    """Fields as arguments: those without a default by place, the others where they differ from it."""
-    texts = []
-    for f in fields(layer):  # type: ignore[arg-type]
-        value = getattr(layer, f.name)
-        default = f.default if f.default_factory is MISSING else f.default_factory()
-        if default is MISSING and not f.kw_only:
-            texts.append(_text(value))
-        elif default is MISSING or (value is not default and value != default):
-            texts.append(f"{f.name}={_text(value)}")
-    return texts
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_text, value))}]"
-    return getattr(value, "__name__", None) or repr(value)

@@ -36,7 +36,7 @@ class _Pool(Layer):
         sizes(self, "kernel_size")
         if self.stride is not None:
             sizes(self, "stride")
-        if self.padding not in ("same", "valid"):
+        if not isinstance(self.padding, str) or self.padding not in ("same", "valid"):
             self._check_padding(explicit_padding(self))
 
     def _check_padding(self, pairs: Pairs) -> None:

@@ -64,6 +64,8 @@ def summary(
     >>> report.total.parameters
     9610
     """
+    if not isinstance(model, Layer):
+        raise fx.ArgumentError(f"summary takes a layer; got {type(model).__name__}.")
     recorded: dict[tuple[Any, ...], Row] = {}
     known: dict[Any, int] = {}
 

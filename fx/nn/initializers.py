@@ -16,6 +16,7 @@ import fx.numpy as fnp
 from fx import random
 
 from ._initializer_parts import drawn, dtype_of, shape_of, size_along
+from ._inputs import number
 from ._matrix_initializers import (
     delta_orthogonal as delta_orthogonal,
     dirac as dirac,
@@ -199,8 +200,8 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
             convolution, as "conv2d".
         param: the slope of "leaky_relu" at negative numbers; None is 0.01.
     """
-    if nonlinearity == "leaky_relu":
-        return math.sqrt(2.0 / (1.0 + (0.01 if param is None else param) ** 2))
+    if isinstance(nonlinearity, str) and nonlinearity == "leaky_relu":
+        return math.sqrt(2.0 / (1.0 + _square(0.01 if param is None else param)))
     _choose("nonlinearity", nonlinearity, _GAINS, "calculate_gain")
     return _GAINS[nonlinearity]
 
@@ -218,14 +219,16 @@ def glorot_uniform(
     in_axis: Any = -2, out_axis: Any = -1, batch_axis: Any = (), dtype: Any = None, *, gain: float = 1.0
 ) -> variance_scaling:
     """Uniform, variance 2 * gain**2 / (fan_in + fan_out). Source: Glorot and Bengio 2010."""
-    return variance_scaling(gain**2, "fan_avg", "uniform", in_axis, out_axis, batch_axis, dtype)
+    return variance_scaling(_square(gain), "fan_avg", "uniform", in_axis, out_axis, batch_axis, dtype)
 
 
 def glorot_normal(
     in_axis: Any = -2, out_axis: Any = -1, batch_axis: Any = (), dtype: Any = None, *, gain: float = 1.0
 ) -> variance_scaling:
     """Truncated normal, variance 2 * gain**2 / (fan_in + fan_out). Source: Glorot and Bengio 2010."""
-    return variance_scaling(gain**2, "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype)
+    return variance_scaling(
+        _square(gain), "fan_avg", "truncated_normal", in_axis, out_axis, batch_axis, dtype
+    )
 
 
 def lecun_uniform(
@@ -278,7 +281,16 @@ def he_normal(
 
 def _squared_gain(nonlinearity: str, a: float) -> float:
     # 2 itself without a slope: the square of a rounded square root is not.
-    return 2.0 if nonlinearity == "leaky_relu" and a == 0 else calculate_gain(nonlinearity, a) ** 2
+    if isinstance(nonlinearity, str) and nonlinearity == "leaky_relu" and number(a, "a") == 0:
+        return 2.0
+    return _square(calculate_gain(nonlinearity, a))
+
+
+def _square(gain: Any) -> Any:
+    gain = number(gain, "The gain of an initializer")
+    if not abs(gain) < 1e150:
+        raise fx.ArgumentError(f"The gain of an initializer must be a number of some size; got {gain}.")
+    return gain * gain
 
 
 xavier_uniform, xavier_normal = glorot_uniform, glorot_normal

@@ -105,7 +105,7 @@ def _wide(x: Array) -> Array:
 
 def _vector(x: Array, axes: tuple[int, ...], ord: Any) -> Array:
     x, axes = _wide(x), tuple(sorted(axes))
-    if isinstance(ord, str) or ord is None or isinstance(ord, complex):
+    if not isinstance(ord, (int, float, np.number)) or np.iscomplexobj(ord):
         raise errors.ArgumentError(
             errors.lines(
                 f"norm: {errors.brief(ord)} is not an order of vectors; got {x.aval} along axes {axes}.",
