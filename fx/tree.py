@@ -35,3 +35,4 @@ from .core.tree import (
     transpose as transpose,
     unflatten as unflatten,
 )
+from .core.tree_patterns import path_matches as path_matches, path_text as path_text

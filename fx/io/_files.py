@@ -85,7 +85,8 @@ def load(
             a file of another program as a dict of names.
         rename: {pattern of a name in the file: name in `like`}, a * in one for a * in the other, as
             {"model/*": "encoder/*"}; or a function of names.
-        only: a pattern such as "encoder/*": the part of `like` to read; the rest stays as it is.
+        only: a pattern of paths (see fx.tree.path_matches) such as "encoder": the part of `like` to read; the rest
+            stays as it is.
         missing: "error", or "keep" for leaves of `like` that the file does not have: they stay.
         unused: "error", or "ignore" for arrays of the file that `like` has no place for.
 

@@ -30,7 +30,7 @@ def fitted(
             raise fx.ArgumentError(f"io.load: {name}={choice!r}.\nChoose {choices[0]!r} or {choices[1]!r}.")
     values = renamed(file, values, rename)
     wanted = [(name_of(path), leaf) for path, leaf in fx.tree.leaves_with_path(like)]
-    chosen = {name for name, _ in wanted if only is None or fnmatch.fnmatchcase(name, only)}
+    chosen = {name for name, _ in wanted if only is None or fx.tree.path_matches(only, name)}
     if not chosen and wanted:
         raise fx.ArgumentError(
             f"io.load: only={only!r} matches none of the leaves, {_some([n for n, _ in wanted])}."
@@ -39,7 +39,7 @@ def fitted(
     if absent and missing == "error":
         raise fx.TreeError(_absent(file, sorted(absent), list(values)))
     extra = sorted(
-        name for name in values if name not in chosen and (only is None or fnmatch.fnmatchcase(name, only))
+        name for name in values if name not in chosen and (only is None or fx.tree.path_matches(only, name))
     )
     if extra and unused == "error":
         raise fx.TreeError(

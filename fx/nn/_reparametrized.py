@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
@@ -139,8 +138,8 @@ class LoRA(Layer):
         layer: any layer or model.
         rank: columns of a, rows of b.
         alpha: what the update is scaled by; None is the rank.
-        targets: patterns of paths of parameters, as "*/wq" or "*kernel"; those with at least two axes that match
-            are updated, the axes before the last as one.
+        targets: patterns of paths of parameters (see fx.tree.path_matches), as "attn/w[qv]" or "*kernel"; those with
+            at least two axes that match are updated, the axes before the last as one.
 
     Parameters: those of the layer under "layer" (freeze them in the optimizer by that path), and under "updates" a
     dict {path: {"a": (rows, rank), "b": (rank, columns)}}. `merged(params)` gives parameters of the plain layer.
@@ -173,7 +172,7 @@ class LoRA(Layer):
         return {"layer": inner, "updates": updates}, {"layer": inner_state} if inner_state else {}
 
     def _is_target(self, path: str, x: Any) -> bool:
-        return x.ndim > 1 and any(fnmatch.fnmatchcase(path, pattern) for pattern in self.targets)
+        return x.ndim > 1 and any(fx.tree.path_matches(pattern, path) for pattern in self.targets)
 
     def _update(self, x: fx.Array, key: Any) -> Params:
         rows, columns = math.prod(x.shape[:-1]), x.shape[-1]
@@ -185,7 +184,7 @@ class LoRA(Layer):
         scale = (self.rank if self.alpha is None else self.alpha) / self.rank
 
         def added(path: Any, x: Any) -> Any:
-            update = params["updates"].get(_text(path))
+            update = params["updates"].get(fx.tree.path_text(path))
             return x if update is None else x + (update["a"] @ update["b"] * scale).reshape(x.shape)
 
         return fx.tree.map_with_path(added, params["layer"])
@@ -196,9 +195,4 @@ class LoRA(Layer):
 
 
 def _paths(tree: Any) -> list[tuple[str, Any]]:
-    return [(_text(path), x) for path, x in fx.tree.leaves_with_path(tree)]
-
-
-def _text(path: Any) -> str:
-    """encoder/layers/0/wq"""
-    return "/".join(str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in path)
+    return [(fx.tree.path_text(path), x) for path, x in fx.tree.leaves_with_path(tree)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import fx
 
 from ._contract import Optimizer, check_optimizer, run, set_to_zero
-from ._patterns import check_patterns, matched, near_misses, path_text
+from ._patterns import check_patterns, near_misses
 
 Mask: TypeAlias = Any
 """Booleans: one for all leaves, a pytree like params or a prefix of it, or a function from params to such."""
@@ -150,8 +150,8 @@ def paths(*patterns: str, missing: str = "error") -> Callable[[Any], Any]:
     check_patterns("paths", patterns, missing)
 
     def mask(tree: Any) -> Any:
-        texts = [path_text(path) for path, _ in fx.tree.leaves_with_path(tree)]
-        found = {pattern: matched(pattern.removeprefix("!"), texts) for pattern in patterns}
+        texts = [fx.tree.path_text(path) for path, _ in fx.tree.leaves_with_path(tree)]
+        found = {pattern: _matched(pattern.removeprefix("!"), texts) for pattern in patterns}
         if missing == "error" and texts:
             for pattern, hits in found.items():
                 if not any(hits):
@@ -182,8 +182,8 @@ def by_path(optimizers: Mapping[str, Optimizer], *, missing: str = "error") -> O
     check_patterns("by_path", list(optimizers), missing)
 
     def labels(tree: Any) -> Any:
-        texts = [path_text(path) for path, _ in fx.tree.leaves_with_path(tree)]
-        found = {pattern: matched(pattern, texts) for pattern in optimizers}
+        texts = [fx.tree.path_text(path) for path, _ in fx.tree.leaves_with_path(tree)]
+        found = {pattern: _matched(pattern, texts) for pattern in optimizers}
         first = [next((p for p, hits in found.items() if hits[i]), None) for i in range(len(texts))]
         if None in first:
             raise fx.ArgumentError(
@@ -207,3 +207,7 @@ def _check_all_used(found: dict[str, list[bool]], first: list[Any], texts: list[
                 f"by_path: {brief(pattern)} decides about no leaf: {texts[i]!r} is taken by {first[i]!r}.\n"
                 "The first pattern that matches decides: put the special ones first."
             )
+
+
+def _matched(pattern: str, texts: list[str]) -> list[bool]:
+    return [fx.tree.path_matches(pattern, text) for text in texts]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
-import re
 from collections.abc import Sequence
 from reprlib import repr as brief
 from typing import Any
@@ -12,35 +10,6 @@ from typing import Any
 import fx
 
 from ._leaves import check_choice
-
-
-def path_text(path: Any) -> str:
-    """A path as its keys with slashes: `layers/0/bias`."""
-    return "/".join([str(key._value if hasattr(key, "_value") else key) for key in path])
-
-
-def matched(pattern: str, texts: Sequence[str]) -> list[bool]:
-    """Whether a pattern matches each of the paths."""
-    expression = _expression(pattern)
-    return [expression.search(text) is not None for text in texts]
-
-
-@functools.cache
-def _expression(pattern: str) -> re.Pattern[str]:
-    """`a/**/b` matches keys in a row, and what is below them; only a leading slash ties it to the start."""
-    start = "^" if pattern.startswith("/") else "(?:^|/)"
-    keys = pattern.strip("/").split("/")
-    while len(keys) > 1 and keys[-1] == "**":
-        keys.pop()
-    body = "".join([r"(?:[^/]+/)*" if key == "**" else _one_key(key) + "/" for key in keys[:-1]])
-    last = "[^/]*" if keys[-1] == "**" else _one_key(keys[-1])
-    return re.compile(f"{start}{body}{last}(?:/|$)")
-
-
-def _one_key(key: str) -> str:
-    special = {"*": "[^/]*", "?": "[^/]"}
-    parts = re.findall(r"\[[^\]]+\]|.", key)
-    return "".join([special.get(part) or (part if len(part) > 1 else re.escape(part)) for part in parts])
 
 
 def check_patterns(name: str, patterns: Sequence[Any], missing: str) -> None:
