@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import KW_ONLY
 from typing import Any
 
@@ -145,7 +146,7 @@ class MultiHeadAttention(Layer):
         if self.positions == "alibi":
             bias = self._distances(q, k, cache, bias)
         y = self._attend(p, q, k, v, bias, mask, is_causal)
-        y = fnp.matmul(y.reshape(*y.shape[:-2], -1), p.wo)
+        y = fnp.matmul(y.reshape(*y.shape[:-2], self.heads * self._head), p.wo)
         y = y + p.bo if self.use_bias else y
         return y if cache is None else (y, cache)
 
@@ -178,7 +179,7 @@ class MultiHeadAttention(Layer):
         dropout = (
             {"dropout_rate": self.dropout, "dropout_key": p.key()} if self.dropout and p.training else {}
         )
-        flat = lambda y: y if len(lead) == 1 else y.reshape(-1, *y.shape[-3:])
+        flat = lambda y: y if len(lead) == 1 else y.reshape(math.prod(lead), *y.shape[-3:])
         mask, bias = (None if m is None else _flat(as_array(m), lead) for m in (mask, bias))
         y = dot_product_attention(
             flat(q),
@@ -198,7 +199,7 @@ def _flat(extra: fx.Array, lead: tuple[int, ...]) -> fx.Array:
     if extra.ndim <= 3 or len(lead) == 1:
         return extra
     extra = fnp.broadcast_to(extra, (*lead, *extra.shape[-3:]))
-    return extra.reshape(-1, *extra.shape[-3:])
+    return extra.reshape(math.prod(lead), *extra.shape[-3:])
 
 
 def _appended(cache: Any, k: fx.Array, v: fx.Array, mask: Any) -> tuple[Any, fx.Array, fx.Array, fx.Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, field
 from reprlib import repr as brief
@@ -150,7 +151,7 @@ class _MaxPool(_Pool):
         order = (*range(0, 2 * self.rank, 2), *range(1, 2 * self.rank, 2))
         counts = [index.shape[0] for index, _ in taken]
         place, inside = (a.transpose(order).reshape(*counts, -1) for a in (place, inside))
-        flat = x.reshape(x.shape[0], -1, x.shape[-1])
+        flat = x.reshape(x.shape[0], math.prod(space), x.shape[-1])
         windows = fnp.where(inside[..., None], flat[:, place], _least(x.dtype))
         best = fnp.argmax(windows, axis=-2)
         where = fnp.take_along_axis(fnp.asarray(place)[None, ..., None], best[..., None, :], axis=-2)
@@ -310,7 +311,7 @@ class _MaxUnpool(Layer):
             raise fx.ShapeError(f"{self}: x and indices have shapes {x.shape} and {indices.shape}.")
         space = self._space(x.shape[1:-1]) if output_size is None else tuple(output_size)
         batch, channels = x.shape[0], x.shape[-1]
-        places = indices.reshape(batch, -1, channels)
+        places = indices.reshape(batch, math.prod(x.shape[1:-1]), channels)
         flat = fnp.zeros((batch, int(np.prod(space)), channels), x.dtype)
         rows, columns = np.arange(batch)[:, None, None], np.arange(channels)
         flat = flat.at[rows, places, columns].set(x.reshape(places.shape))

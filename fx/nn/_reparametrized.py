@@ -125,7 +125,8 @@ class SpectralNorm(_OneParameter):
         matrix = kernel.reshape(-1, kernel.shape[-1])
         if p.training:
             p.u, p.v = self._iterated(fx.stop_gradient(matrix), p.u, self.steps)
-        sigma = fx.stop_gradient(p.v) @ matrix @ fx.stop_gradient(p.u)
+        u, v = (fx.stop_gradient(x).astype(matrix.dtype) for x in (p.u, p.v))
+        sigma = v @ matrix @ u
         return called_with(
             p.layer, {**p.layer.tree, self.name: kernel / sigma}, p.key_or_none(), args, kwargs
         )

@@ -164,7 +164,8 @@ class ChannelShuffle(Layer):
             raise fx.ShapeError(
                 f"{self}: the last axis of x does not fall into {self.groups} groups: {x.shape}."
             )
-        return fnp.swapaxes(x.reshape(*x.shape[:-1], self.groups, -1), -1, -2).reshape(x.shape)
+        apart = x.reshape(*x.shape[:-1], self.groups, x.shape[-1] // self.groups)
+        return fnp.swapaxes(apart, -1, -2).reshape(x.shape)
 
 
 class Upsample(Layer):
@@ -271,9 +272,9 @@ class Unfold(Layer):
         *lead, _, _, c = x.shape
         (kh, kw), (ph, pw) = _pair(self.kernel_size), _pair(self.padding)
         padded = fnp.pad(x, [(0, 0)] * len(lead) + [(ph, ph), (pw, pw), (0, 0)])
-        taps = [self._tap(padded, i, j, self.counts(x.shape[-3:-1])) for i in range(kh) for j in range(kw)]
-        windows = fnp.stack(taps, -2)
-        return windows.reshape(*lead, -1, kh * kw * c)
+        counts = self.counts(x.shape[-3:-1])
+        taps = [self._tap(padded, i, j, counts) for i in range(kh) for j in range(kw)]
+        return fnp.stack(taps, -2).reshape(*lead, math.prod(counts), kh * kw * c)
 
     def _tap(self, x: fx.Array, i: int, j: int, counts: tuple[int, int]) -> fx.Array:
         """What all windows read at (i, j)."""
