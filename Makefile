@@ -1,5 +1,5 @@
 # Every target sets up what it needs, once: a stamp in the venv per set of extras, renewed when pyproject.toml changes.
-#   make demo | test | fuzz | lint | types | bench | clean
+#   make demo | test | fuzz | conformance | lint | types | bench | clean
 #   BACKEND=numpy|cupy|strict   what the tests run on          ARGS="..."    more arguments for pytest or the benchmarks
 #   PYTHON=/path/to/python      what the venvs are made from   JOBS=2        test processes
 
@@ -21,7 +21,7 @@ endif
 
 MAKEFLAGS += --no-print-directory
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz lint types bench clean
+.PHONY: help demo test fuzz conformance lint types bench clean
 
 help:
 	@sed -n '2,4s/^# *//p' Makefile
@@ -41,6 +41,11 @@ FUZZED = tests/badinput tests/laws/test_random_programs.py tests/primitives/test
 fuzz: export FX_FUZZ := 1
 fuzz: $(TEST_VENV)
 	$(call run_pytest,$(PYTEST) -m "slow or not slow" $(FUZZED) $(ARGS))
+
+# The public suite of the array API on fx.numpy; --traced in ARGS runs every call under fx.vjp. It is cloned once.
+conformance: $(VENV)/.fx-dev
+	$(BIN)python $(PIP_INSTALL) pytest-json-report ndindex
+	$(BIN)python tests/array_api/run_suite.py $(ARGS)
 
 lint: $(VENV)/.fx-dev
 	$(BIN)ruff check

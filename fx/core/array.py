@@ -19,6 +19,9 @@ from .errstate import quiet
 N = TypeVar("N", int, float, complex)
 
 
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+
+
 class Array:
     """An immutable n-dimensional array.
 
@@ -146,13 +149,24 @@ class Array:
             return np.array(host)
         return read_only(np.asarray(host))
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         buffer = concrete(self, "DLPack export")
+        options = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
         if not isinstance(buffer, (np.ndarray, np.generic)):
             return buffer.__dlpack__(**options)
-        buffer = np.asarray(buffer)
-        if "max_version" not in options or options["max_version"] is None:
-            return np.array(buffer).__dlpack__(**options)  # old consumers cannot see read-only: give a copy
+        if max_version is not None and max_version[0] >= 1:
+            return read_only(buffer).__dlpack__(**options)
+        if copy is not False:
+            buffer = np.array(
+                buffer
+            )  # old consumers cannot see read-only: they get a copy unless they refuse it
         return buffer.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -160,6 +174,15 @@ class Array:
         return (np.asarray(buffer) if isinstance(buffer, np.generic) else buffer).__dlpack_device__()
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """`fx.numpy`, which follows the newest version of the array API, and so the older ones."""
+        if api_version is not None and api_version not in API_VERSIONS:
+            known = ", ".join(API_VERSIONS)
+            raise errors.ArgumentError(
+                errors.lines(
+                    f"fx.numpy does not know the array API version {errors.brief(api_version)}.",
+                    f"Known: {known}.",
+                )
+            )
         return _namespace[0]
 
     def __len__(self) -> int:

@@ -138,7 +138,12 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
 def is_inexact(dtype: np.dtype[Any]) -> bool:
     """Floating or complex, the ml_dtypes ones included."""
     kind = dtype.kind
-    return kind == "f" or kind == "c" or (kind == "V" and dtype.names is None and dtype.itemsize <= 2)
+    return kind == "f" or kind == "c" or (kind == "V" and is_extended(dtype) and "int" not in dtype.name)
+
+
+def is_extended(dtype: np.dtype[Any]) -> bool:
+    """A number format of ml_dtypes that NumPy sees as an opaque one: bfloat16, most of float8, int4, ..."""
+    return dtype.kind == "V" and dtype.type is not np.void and dtype.itemsize <= 2
 
 
 def size_of(aval: Aval) -> str:

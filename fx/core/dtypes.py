@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .avals import is_inexact
+from .avals import is_extended, is_inexact
 from .config import settings
 from .errors import DTypeError, brief, lines
 
@@ -29,9 +29,24 @@ complex64, complex128 = np.dtype("complex64"), np.dtype("complex128")
 @lru_cache(None)
 def bfloat16() -> DType:
     """bfloat16 from ml_dtypes, imported when first asked for."""
+    return _extended("bfloat16")
+
+
+FLOAT8 = (
+    *("float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz", "float8_e4m3fn", "float8_e4m3fnuz"),
+    *("float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"),
+    *("float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn"),
+)
+INT4 = ("int1", "int2", "int4", "uint1", "uint2", "uint4")
+"""Formats for storage, a byte each: values are converted from and to them; float8 is summed in float32."""
+
+
+@lru_cache(None)
+def _extended(name: str) -> DType:
+    """A dtype of ml_dtypes, which is imported here."""
     import ml_dtypes
 
-    found: DType = np.dtype(ml_dtypes.bfloat16)
+    found: DType = np.dtype(getattr(ml_dtypes, name))
     return found
 
 
@@ -40,12 +55,12 @@ def is_bfloat16(dtype: DType) -> bool:
 
 
 def is_low_precision(dtype: DType) -> bool:
-    """float16 and bfloat16: reductions and contractions accumulate them in float32."""
-    return dtype is float16 or dtype == float16 or is_bfloat16(dtype)
+    """float16, bfloat16 and narrower: reductions and contractions accumulate them in float32."""
+    return dtype.itemsize <= 2 and is_inexact(dtype)
 
 
 def is_floating(dtype: DType) -> bool:
-    return dtype.kind == "f" or is_bfloat16(dtype)
+    return dtype.kind == "f" or (dtype.kind == "V" and is_inexact(dtype))
 
 
 def is_complex(dtype: DType) -> bool:
@@ -72,10 +87,10 @@ def canonical(dtype: Any) -> DType:
         return default_float()
     if dtype is complex:
         return default_complex()
-    if isinstance(dtype, str) and dtype == "bfloat16":
-        return bfloat16()
+    if isinstance(dtype, str) and dtype in _EXTENDED:
+        return _extended(dtype)
     found = _named(dtype)
-    if found.kind not in "fiubc" and (found.type is np.void or not is_inexact(found)):
+    if found.kind not in "fiubc" and not is_extended(found):
         raise DTypeError(
             lines(f"fx has no arrays of dtype {found}.", "It has bool, integers, floats and complex numbers.")
         )
@@ -84,6 +99,9 @@ def canonical(dtype: Any) -> DType:
             lines(f"fx has no arrays of dtype {found}.", "The widest are float64 and complex128.")
         )
     return found
+
+
+_EXTENDED = frozenset(("bfloat16", *FLOAT8, *INT4))
 
 
 def _named(dtype: Any) -> DType:
@@ -101,14 +119,19 @@ def _named(dtype: Any) -> DType:
 
 _ALONE = {bool: lambda: bool_, int: lambda: int64, float: default_float, complex: default_complex}
 _RANK = {bool: 0, int: 1, float: 2, complex: 3}
-_KIND_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
+_KIND_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+
+
+def kind_rank(dtype: DType) -> int:
+    """0 for booleans, 1 for integers, 2 for floats, 3 for complex numbers."""
+    return _KIND_RANK[dtype.kind] if dtype.kind != "V" else 2 if is_inexact(dtype) else 1
 
 
 def scalar_dtype(kind: type, partner: DType | None) -> DType:
     """dtype of a Python scalar that meets an array of dtype `partner` (None: stands alone)."""
     if partner is None:
         return _ALONE[kind]()
-    rank, other = _RANK[kind], _KIND_RANK[partner.kind]
+    rank, other = _RANK[kind], kind_rank(partner)
     if rank <= other:
         return partner
     if rank == 1:
@@ -154,7 +177,20 @@ def _promote(a: DType, b: DType, strict: bool) -> DType:
     for x, y in ((a, b), (b, a)):
         if is_bfloat16(x):
             return _promote_bfloat16(x, y)
-    return np.promote_types(a, b)
+    return _numpys(a, b)
+
+
+def _numpys(a: DType, b: DType) -> DType:
+    """What NumPy says, or an error: formats of one byte have no common dtype with most others."""
+    try:
+        return np.promote_types(a, b)
+    except TypeError as e:
+        raise DTypeError(
+            lines(
+                f"Arrays of dtypes {a} and {b} have no common dtype.",
+                "Convert one of them with .astype(...).",
+            )
+        ) from e
 
 
 def _promote_bfloat16(half: DType, other: DType) -> DType:
@@ -162,6 +198,8 @@ def _promote_bfloat16(half: DType, other: DType) -> DType:
         return half
     if other == float16:
         return float32
+    if is_extended(other):
+        return _numpys(half, other)
     return np.promote_types(float32, other) if other.kind in "fc" else np.promote_types(float16, other)
 
 
@@ -176,11 +214,11 @@ def weak_promote(a: DType, a_weak: bool, b: DType, b_weak: bool) -> tuple[DType,
 
 
 def _wider_weak(a: DType, b: DType) -> DType:
-    ranks = _KIND_RANK[a.kind], _KIND_RANK[b.kind]
+    ranks = kind_rank(a), kind_rank(b)
     if ranks[0] != ranks[1]:
         return a if ranks[0] > ranks[1] else b
     return np.promote_types(a, b)
 
 
 def _python_kind(dtype: DType) -> type:
-    return (bool, int, float, complex)[_KIND_RANK[dtype.kind]]
+    return (bool, int, float, complex)[kind_rank(dtype)]

@@ -20,6 +20,10 @@ class ShapeError(FxError, ValueError):
     """Shapes, ranks, axes or sizes do not fit."""
 
 
+class AxisError(ShapeError, IndexError):
+    """An axis that the array does not have; a ValueError and an IndexError, as NumPy's."""
+
+
 class DTypeError(FxError, TypeError):
     """A dtype is not accepted here, or two dtypes do not promote."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .avals import MAX_RANK
-from .errors import ArgumentError, FxError, ShapeError, brief, lines
+from .errors import ArgumentError, AxisError, FxError, ShapeError, brief, lines
 
 _BYTES = (str, bytes, bytearray, memoryview)
 
@@ -50,7 +50,7 @@ def axis(value: Any, rank: int, name: str) -> int:
     """A non-negative axis of an array of `rank` axes."""
     index = integer(value, f"{name}: axis")
     if not -rank <= index < rank:
-        raise ShapeError(
+        raise AxisError(
             lines(
                 f"{name}: axis {index} is out of range for an array of {rank} axes.",
                 f"Axes run from {-rank} to {rank - 1}." if rank else "An array of shape () has no axes.",

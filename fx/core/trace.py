@@ -35,7 +35,7 @@ _internal = internal_files.__getitem__
 class Tracer(Array):
     """A variable of a trace in progress, with the ordinary array operators."""
 
-    __slots__ = ("aval", "index", "home")
+    __slots__ = ("aval", "home", "index")
     aval: Aval
 
     def __init__(self, trace: Trace, index: int, aval: Aval):

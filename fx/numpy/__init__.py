@@ -12,6 +12,8 @@ import math as _math
 import sys as _sys
 import types as _types
 
+from numpy.exceptions import ComplexWarning as ComplexWarning
+
 from ..core import array as _array
 from ._arithmetic import (
     abs as abs,
@@ -62,7 +64,11 @@ from ._contractions import (
 )
 from ._creation import (
     array as array,
+    asanyarray as asanyarray,
     asarray as asarray,
+    asarray_chkfinite as asarray_chkfinite,
+    ascontiguousarray as ascontiguousarray,
+    asfortranarray as asfortranarray,
     empty as empty,
     empty_like as empty_like,
     from_dlpack as from_dlpack,
@@ -90,43 +96,76 @@ from ._dtypes import (
     bfloat16 as bfloat16,
     bool as bool,
     bool_ as bool_,
+    byte as byte,
     can_cast as can_cast,
     cdouble as cdouble,
+    character as character,
+    common_type as common_type,
     complex64 as complex64,
     complex128 as complex128,
+    complex_ as complex_,
     complexfloating as complexfloating,
     csingle as csingle,
     double as double,
     dtype as dtype,
     finfo as finfo,
+    flexible as flexible,
+    float4_e2m1fn as float4_e2m1fn,
+    float6_e2m3fn as float6_e2m3fn,
+    float6_e3m2fn as float6_e3m2fn,
+    float8_e3m4 as float8_e3m4,
+    float8_e4m3 as float8_e4m3,
+    float8_e4m3b11fnuz as float8_e4m3b11fnuz,
+    float8_e4m3fn as float8_e4m3fn,
+    float8_e4m3fnuz as float8_e4m3fnuz,
+    float8_e5m2 as float8_e5m2,
+    float8_e5m2fnuz as float8_e5m2fnuz,
+    float8_e8m0fnu as float8_e8m0fnu,
     float16 as float16,
     float32 as float32,
     float64 as float64,
+    float_ as float_,
     floating as floating,
     generic as generic,
     half as half,
     iinfo as iinfo,
     inexact as inexact,
+    int1 as int1,
+    int2 as int2,
+    int4 as int4,
     int8 as int8,
     int16 as int16,
     int32 as int32,
     int64 as int64,
     int_ as int_,
+    intc as intc,
     integer as integer,
     intp as intp,
     isdtype as isdtype,
     issubdtype as issubdtype,
+    longlong as longlong,
+    min_scalar_type as min_scalar_type,
     number as number,
+    object_ as object_,
     promote_types as promote_types,
     result_type as result_type,
+    short as short,
     signedinteger as signedinteger,
     single as single,
+    ubyte as ubyte,
     uint as uint,
+    uint1 as uint1,
+    uint2 as uint2,
+    uint4 as uint4,
     uint8 as uint8,
     uint16 as uint16,
     uint32 as uint32,
     uint64 as uint64,
+    uintc as uintc,
+    uintp as uintp,
+    ulonglong as ulonglong,
     unsignedinteger as unsignedinteger,
+    ushort as ushort,
 )
 from ._einsum import (
     einsum as einsum,
@@ -169,6 +208,19 @@ from ._elementary import (
     sinh as sinh,
     tan as tan,
     tanh as tanh,
+)
+from ._files import (
+    frombuffer as frombuffer,
+    fromfile as fromfile,
+    fromiter as fromiter,
+    fromstring as fromstring,
+    genfromtxt as genfromtxt,
+    load as load,
+    loadtxt as loadtxt,
+    save as save,
+    savetxt as savetxt,
+    savez as savez,
+    savez_compressed as savez_compressed,
 )
 from ._functional import (
     apply_along_axis as apply_along_axis,
@@ -311,11 +363,18 @@ from ._parts import (
     nan_to_num as nan_to_num,
     nextafter as nextafter,
     real as real,
+    real_if_close as real_if_close,
     rint as rint,
     round as round,
     spacing as spacing,
     trunc as trunc,
     where as where,
+)
+from ._placing import (
+    mask_indices as mask_indices,
+    place as place,
+    put as put,
+    putmask as putmask,
 )
 from ._polynomials import (
     poly as poly,
@@ -436,6 +495,24 @@ from ._statistics import (
     corrcoef as corrcoef,
     cov as cov,
 )
+from ._text import (
+    array2string as array2string,
+    array_repr as array_repr,
+    array_str as array_str,
+    base_repr as base_repr,
+    binary_repr as binary_repr,
+    format_float_positional as format_float_positional,
+    format_float_scientific as format_float_scientific,
+    get_printoptions as get_printoptions,
+    iterable as iterable,
+    printoptions as printoptions,
+    set_printoptions as set_printoptions,
+)
+from ._ufuncs import (
+    attach_methods as _attach_methods,
+    frompyfunc as frompyfunc,
+    ufunc as ufunc,
+)
 from ._windows import (
     bartlett as bartlett,
     blackman as blackman,
@@ -467,15 +544,16 @@ def _adopt() -> None:
 
 
 _adopt()
+_attach_methods()
 _array.install(_METHODS, _sys.modules[__name__])
 
 
 def __getattr__(name: str) -> _types.ModuleType:
-    """`fx.numpy.linalg` is imported when first used."""
-    if name == "linalg":
-        return _importlib.import_module(f"{__name__}.linalg")
+    """`fx.numpy.fft` and `fx.numpy.linalg` are imported when first used."""
+    if name in ("fft", "linalg"):
+        return _importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module 'fx.numpy' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), "linalg"})
+    return sorted({*globals(), "fft", "linalg"})

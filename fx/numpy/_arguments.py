@@ -136,6 +136,16 @@ def refuse_complex(x: Any, name: str) -> None:
         raise errors.DTypeError(f"{name} is not defined for complex numbers; got {x.aval}.")
 
 
+def refuse_cut(values: Array, x: Array, name: str) -> None:
+    """DTypeError where known values would lose more than their fractions in the dtype of x, as NumPy says."""
+    if values.dtype.kind == "c" and x.dtype.kind != "c":
+        raise errors.DTypeError(f"{name}: values of dtype {values.dtype} do not fit {x.aval}.")
+    if x.dtype.kind in "iu" and values.aval.inexact and type(values) is Array:
+        host = np.asarray(values)
+        if not np.isfinite(host.astype(np.float64)).all():
+            raise errors.ArgumentError(f"{name}: NaN and infinities do not fit {x.aval}.")
+
+
 def common_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all of these broadcast to; ShapeError shows them."""
     return broadcast_shapes(name, [Aval(s, dtypes.bool_) for s in shapes]) if shapes else ()

@@ -15,6 +15,7 @@ from ..core.trace import bind
 from ..primitives import elementwise as el
 from ..primitives.promotion import binary_function, is_scalar, promote, unary_function
 from ._arguments import inexact_operand, operand, owned, refuse_complex
+from ._native import natively
 
 add = binary_function(el.add, "add", "x + y; for booleans the logical or.")
 subtract = binary_function(el.sub, "subtract", "x - y.")
@@ -154,12 +155,14 @@ def fabs(x: Any, /) -> Array:
 abs = absolute
 
 
+@natively(np.fmax)
 def fmax(x: Any, y: Any, /) -> Array:
     """The larger of x and y; a NaN loses to a number."""
     x, y = promote(x, y)
     return _ignoring_nan(maximum, x, y)
 
 
+@natively(np.fmin)
 def fmin(x: Any, y: Any, /) -> Array:
     """The smaller of x and y; a NaN loses to a number."""
     x, y = promote(x, y)

@@ -52,7 +52,11 @@ def unpackbits(x: Any, axis: int | None = None, count: int | None = None, bitord
     if count is not None:
         size = bits.shape[-1]
         wanted = static_int(count, "unpackbits: count")
-        wanted = wanted if wanted >= 0 else max(size + wanted, 0)
+        if -wanted > size:
+            raise errors.ArgumentError(
+                f"unpackbits: count {wanted} leaves out more than the {size} bits there are."
+            )
+        wanted = wanted if wanted >= 0 else size + wanted
         bits = sh.pad(bits, [0] * bits.ndim, [*[0] * (bits.ndim - 1), wanted - size], [0] * bits.ndim)
     return sh.move_axis(bits, bits.ndim - 1, axis)
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from ..core import errors
 from ..core.array import Array
 from ..core.trace import bind
@@ -15,6 +17,7 @@ from ..primitives.contraction import contract, contract_p
 from ..primitives.promotion import promote
 from ..primitives.shape import concatenate, move_axis, reshape, slice_axis
 from ._arguments import common_shape, one_axis, operand, sequence, static_int
+from ._native import natively
 
 _PLAIN = {(2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "j,jk->k", (1, 1): "j,j->"}
 
@@ -174,6 +177,7 @@ def _tensordot_spec(rank_x: int, rank_y: int, left: tuple[int, ...], right: tupl
     return f"{''.join(x)},{''.join(y)}->{''.join(out)}"
 
 
+@natively(np.kron)
 def kron(x: Any, y: Any, /) -> Array:
     """The Kronecker product: y repeated and scaled by the elements of x."""
     x, y = pair(x, y, "kron")

@@ -45,6 +45,8 @@ def array(
     x: Any, dtype: Any = None, *, copy: bool | None = True, ndmin: int = 0, device: Any = None
 ) -> Array:
     """`asarray` that copies unless told not to, with at least `ndmin` axes (new ones in front)."""
+    if copy is not None:
+        static.integer(copy, "array: copy, if it is not None,")
     made = asarray(x, dtype, copy=None if copy else copy, device=device)
     if copy and type(x) is Array and made is x:
         made = Array(x.buffer.copy())
@@ -52,6 +54,18 @@ def array(
     if not 0 <= ndmin <= MAX_RANK:
         raise errors.ArgumentError(f"array: ndmin={ndmin}; arrays have at most {MAX_RANK} axes.")
     return sh.reshape(made, (1,) * (ndmin - made.ndim) + made.shape)
+
+
+asanyarray = ascontiguousarray = asfortranarray = asarray
+"""NumPy's other names: fx has no subclasses of arrays, and how they lie in memory is its own affair."""
+
+
+def asarray_chkfinite(a: Any, dtype: Any = None) -> Array:
+    """`asarray` that refuses NaN and infinities among known values."""
+    made = asarray(a, dtype)
+    if type(made) is Array and made.aval.inexact and not bool(el.isfinite(made).all()):
+        raise errors.ArgumentError(f"asarray_chkfinite: {made.aval} holds NaN or infinities.")
+    return made
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Array:

@@ -6,7 +6,9 @@ import builtins
 import math
 from typing import Any
 
-from ..core import errors, static
+import numpy as np
+
+from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el
 from ..primitives.promotion import promote
@@ -14,10 +16,12 @@ from ..primitives.shape import broadcast_to, concatenate, move_axis, reshape, re
 from ._arguments import inexact_operand, one_axis, operand, operands, real_number, some_axes, static_int
 from ._arithmetic import absolute, remainder
 from ._cumulative import cumsum
+from ._native import natively
 from ._parts import where
 from ._reductions import sum
 
 
+@natively(np.diff)
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
     """Differences of neighbours along an axis, taken n times; booleans differ where they are not equal."""
     x = operand(x, "diff")
@@ -31,7 +35,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         parts = operands("diff", *promote(*ends))
         x = concatenate([_edge(p, parts, axis) for p in parts], axis)
     minus = el.ne if x.dtype.kind == "b" else el.sub
-    for _ in range(n):
+    for _ in range(min(n, x.shape[axis])):
         size = x.shape[axis]
         tail, head = slice_axis(x, min(1, size), size, axis), slice_axis(x, 0, max(size - 1, 0), axis)
         x = minus(tail, head)
@@ -49,12 +53,20 @@ def _edge(part: Array, parts: list[Array], axis: int) -> Array:
 def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     """Differences of neighbours of the flattened array, between optional first and last elements."""
     x = operand(x, "ediff1d")
+    if x.dtype.kind == "b":
+        raise errors.DTypeError("ediff1d: booleans have no differences; convert them with .astype(int).")
     middle = diff(reshape(x, (x.size,)))
     parts = [p for p in (to_begin, middle, to_end) if p is not None]
     flat = [operand(p, "ediff1d") for p in parts]
+    for p in flat:
+        if not p.aval.weak and dtypes.kind_rank(p.dtype) > dtypes.kind_rank(x.dtype):
+            raise errors.DTypeError(
+                f"ediff1d: an end of dtype {p.dtype} does not fit differences of {x.aval}."
+            )
     return concatenate([el.convert(reshape(p, (p.size,)), middle.dtype) for p in flat], 0)
 
 
+@natively(np.unwrap)
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Array:
     """Jumps along an axis made smaller than half a period by adding multiples of the period."""
     p = operand(p, "unwrap")
@@ -73,6 +85,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
     return concatenate([el.convert(slice_axis(p, 0, start, axis), rest.dtype), rest], axis)
 
 
+@natively(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     """The integral along an axis by the trapezoidal rule.
 
@@ -95,6 +108,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     return sum(steps * (left + right) / 2, axis)
 
 
+@natively(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Numerical derivatives along each axis: second-order central differences inside, one-sided ones at the ends.
 
@@ -107,11 +121,14 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
     Source: NumPy's `gradient`; non-uniform spacing by Fornberg's weights.
     """
+    f = operand(f, "gradient")
+    if f.dtype.kind == "b":
+        raise errors.DTypeError("gradient: booleans have no differences; convert them with .astype(float).")
     f = inexact_operand(f, "gradient")
     axes = some_axes(axis, f.ndim, "gradient")
     if static.integer(edge_order, "gradient: edge_order") not in (1, 2):
         raise errors.ArgumentError(f"gradient: edge_order is 1 or 2; got {errors.brief(edge_order)}.")
-    if len(varargs) not in (0, 1, len(axes)):
+    if len(varargs) not in ((0, 1, len(axes)) if axes else (0,)):
         raise errors.ArgumentError(
             f"gradient: {len(varargs)} spacings for {len(axes)} axes; give one or one per axis."
         )
@@ -127,6 +144,8 @@ def _derivative(f: Array, spacing: Any, axis: int, edge_order: int) -> Array:
             f"gradient: axis {axis} of {f.aval} needs at least {edge_order + 1} elements."
         )
     h = operand(spacing, "gradient: spacing")
+    if h.dtype.kind == "b":
+        raise errors.DTypeError(f"gradient: the spacing of axis {axis} must be numbers; got {h.aval}.")
     if h.ndim > 1 or (h.ndim == 1 and h.shape[0] != n):
         raise errors.ShapeError(
             f"gradient: the coordinates of axis {axis} have shape {h.shape}; it has {n} elements."

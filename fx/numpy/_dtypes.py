@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,9 @@ class ScalarType:
         return asarray(x, dtype=self.dtype)
 
     def __eq__(self, other: object) -> bool:
-        return bool(self.dtype == (other.dtype if isinstance(other, ScalarType) else other))
+        if isinstance(other, ScalarType):
+            return bool(self.dtype == other.dtype)
+        return other is not None and bool(self.dtype == other)
 
     def __hash__(self) -> int:
         return hash(self.dtype)
@@ -52,38 +55,60 @@ int8, int16, int32, int64 = (ScalarType(f"int{n}") for n in (8, 16, 32, 64))
 uint8, uint16, uint32, uint64 = (ScalarType(f"uint{n}") for n in (8, 16, 32, 64))
 float16, float32, float64 = (ScalarType(f"float{n}") for n in (16, 32, 64))
 bfloat16 = ScalarType("bfloat16")
+float8_e3m4, float8_e4m3, float8_e4m3b11fnuz, float8_e4m3fn, float8_e4m3fnuz = map(
+    ScalarType, dtypes.FLOAT8[:5]
+)
+float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu = map(ScalarType, dtypes.FLOAT8[5:8])
+float6_e2m3fn, float6_e3m2fn, float4_e2m1fn = map(ScalarType, dtypes.FLOAT8[8:])
+int1, int2, int4, uint1, uint2, uint4 = map(ScalarType, dtypes.INT4)
 complex64, complex128 = ScalarType("complex64"), ScalarType("complex128")
 bool = bool_
 int_ = intp = int64
 uint = uint64
 half, single, double = float16, float32, float64
 csingle, cdouble = complex64, complex128
+byte, short, intc, longlong = int8, int16, int32, int64
+ubyte, ushort, uintc, ulonglong, uintp = uint8, uint16, uint32, uint64, uint64
+float_, complex_ = float64, complex128
 
 dtype = np.dtype
 generic, number, inexact, floating, complexfloating = (
     np.generic, np.number, np.inexact, np.floating, np.complexfloating,
 )  # fmt: skip
 integer, signedinteger, unsignedinteger = np.integer, np.signedinteger, np.unsignedinteger
+flexible, character, object_ = np.flexible, np.character, np.object_  # kinds that fx has no arrays of
 
 
 def finfo(dtype: Any) -> Any:
     """Limits of a floating (or complex) dtype, or of the dtype of an array: eps, max, smallest_normal, ..."""
     found = _dtype_of(dtype)
-    if dtypes.is_bfloat16(found):
-        import ml_dtypes
-
-        return ml_dtypes.finfo(found)
-    if found.kind not in "fc":
+    if not dtypes.is_inexact(found):
         raise errors.DTypeError(f"finfo describes floating dtypes; {found} is none. Use iinfo for integers.")
-    return np.finfo(found)
+    return _limits("finfo", found)
 
 
 def iinfo(dtype: Any) -> Any:
     """Limits of an integer dtype, or of the dtype of an array: bits, min, max."""
     found = _dtype_of(dtype)
-    if found.kind not in "iu":
+    if _kind(found) not in "iu":
         raise errors.DTypeError(f"iinfo describes integer dtypes; {found} is none. Use finfo for floats.")
-    return np.iinfo(found)
+    return _limits("iinfo", found)
+
+
+def _limits(name: str, dtype: np.dtype[Any]) -> Any:
+    """NumPy's object, or that of ml_dtypes for its own formats."""
+    if dtype.num < 256:  # the numbers of NumPy's own
+        return getattr(np, name)(dtype)
+    import ml_dtypes
+
+    return getattr(ml_dtypes, name)(dtype)
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    """The letter of a dtype's kind, that of floats and integers for the formats of ml_dtypes too."""
+    if dtype.kind != "V":
+        return dtype.kind
+    return "f" if dtypes.is_inexact(dtype) else "u" if dtype.name[0] == "u" else "i"
 
 
 def isdtype(dtype: Any, kind: Any) -> Any:
@@ -100,7 +125,7 @@ def isdtype(dtype: Any, kind: Any) -> Any:
                 f"Kinds: {', '.join(map(repr, _KINDS))}.",
             )
         )
-    return ("f" if dtypes.is_bfloat16(found) else found.kind) in _KINDS[kind]
+    return _kind(found) in _KINDS[kind]
 
 
 _KINDS = {
@@ -148,6 +173,21 @@ def can_cast(from_: Any, to: Any, casting: str = "safe") -> Any:
     )
 
 
+def common_type(*arrays: Any) -> np.dtype[Any]:
+    """The inexact dtype in which all of these arrays fit; integers and booleans count as the default float."""
+    found = [_dtype_of(x) for x in arrays]
+    if not found or builtins.any(_kind(d) == "b" for d in found):
+        raise errors.DTypeError(f"common_type takes arrays of numbers; got {found}.")
+    kinds = [dtypes.default_float() if _kind(d) in "iu" else d for d in found]
+    return functools.reduce(dtypes.promote_types, kinds)
+
+
+def min_scalar_type(a: Any) -> np.dtype[Any]:
+    """The smallest dtype that holds one known number; an array keeps its own."""
+    value = a.item() if isinstance(a, Array) and a.shape == () else a
+    return a.dtype if isinstance(a, Array) and a.shape else np.min_scalar_type(value)
+
+
 def issubdtype(arg1: Any, arg2: Any) -> Any:
     """Whether a dtype lies below another or below an abstract one such as `floating`."""
     if isinstance(arg2, ScalarType):
@@ -156,8 +196,10 @@ def issubdtype(arg1: Any, arg2: Any) -> Any:
         above = arg2 if isinstance(arg2, type) and issubclass(arg2, generic) else dtypes.canonical(arg2)
         return np.issubdtype(arg1, above)
     found = dtypes.canonical(arg1)
-    if dtypes.is_bfloat16(found):
-        return arg2 in (np.floating, np.inexact, np.number, np.generic)
+    if found.kind == "V" and isinstance(arg2, type) and issubclass(arg2, generic):
+        return issubclass(
+            {"f": np.floating, "i": np.signedinteger, "u": np.unsignedinteger}[_kind(found)], arg2
+        )
     return np.issubdtype(
         found, arg2 if isinstance(arg2, type) and issubclass(arg2, generic) else dtypes.canonical(arg2)
     )

@@ -11,6 +11,7 @@ from ..primitives import elementwise as el
 from ..primitives.promotion import binary_function, promote, unary_function
 from ._arguments import inexact_operand, refuse_complex
 from ._arithmetic import absolute, divide, multiply
+from ._native import DOUBLE, natively
 
 exp = unary_function(el.exp, "exp", "e ** x.")
 exp2 = unary_function(el.exp2, "exp2", "2 ** x.")
@@ -54,17 +55,22 @@ def logaddexp2(x: Any, y: Any, /) -> Array:
 
 def deg2rad(x: Any, /) -> Array:
     """Degrees to radians."""
-    return multiply(inexact_operand(x, "deg2rad"), _RADIAN)
+    x = inexact_operand(x, "deg2rad")
+    refuse_complex(x, "deg2rad")
+    return multiply(x, _RADIAN)
 
 
 def rad2deg(x: Any, /) -> Array:
     """Radians to degrees."""
-    return multiply(inexact_operand(x, "rad2deg"), 1 / _RADIAN)
+    x = inexact_operand(x, "rad2deg")
+    refuse_complex(x, "rad2deg")
+    return multiply(x, 1 / _RADIAN)
 
 
 radians, degrees = deg2rad, rad2deg
 
 
+@natively(np.sinc)
 def sinc(x: Any, /) -> Array:
     """sin(pi x) / (pi x), and 1 at 0, where every derivative is that of its series."""
     y = multiply(inexact_operand(x, "sinc"), float(np.pi))
@@ -85,6 +91,7 @@ def _sinc_series(y: Array) -> Array:
     return 1 - square * total
 
 
+@natively(np.i0, DOUBLE)
 def i0(x: Any, /) -> Array:
     """The modified Bessel function of the first kind, order 0.
 

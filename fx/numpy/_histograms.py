@@ -13,7 +13,7 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.indexing import scatter
 from ..primitives.promotion import promote
-from ._arguments import inexact_operand, operand, operands, sequence, static_int
+from ._arguments import inexact_operand, operand, operands, refuse_complex, sequence, static_int
 from ._creation import asarray
 from ._differences import diff
 from ._parts import where
@@ -32,6 +32,10 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | N
     if x.ndim != 1 or x.dtype.kind not in "biu":
         raise errors.ShapeError(f"bincount takes integers along one axis; got {x.aval}.")
     x = el.convert(x, dtypes.int64)
+    if static_int(minlength, "bincount: minlength") < 0:
+        raise errors.ArgumentError(f"bincount: minlength must not be negative; got {minlength}.")
+    if weights is not None:
+        refuse_complex(operand(weights, "bincount: weights"), "bincount: weights")
     if type(x) is Array and x.size and host_values(x, "bincount").min() < 0:
         raise errors.ArgumentError("bincount: the values must not be negative.")
     if length is None:
@@ -127,6 +131,10 @@ def histogram(
     places = _bin_of(sh.reshape(x, (x.size,)), edges)
     if weights is not None:
         weights = operand(weights, "histogram: weights")
+        if weights.shape != operand(x, "histogram").shape:
+            raise errors.ShapeError(
+                f"histogram: weights of shape {weights.shape} for values of shape {operand(x, 'histogram').shape}."
+            )
         weights = sh.reshape(weights, (weights.size,))
     counts = _counts(places, edges.size - 1, weights, "histogram")
     if density:

@@ -14,8 +14,6 @@ from ..primitives.promotion import cast, is_scalar
 from ..primitives.shape import broadcast_to, reshape
 from ._arguments import host_array
 
-_KIND = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
-
 
 def fitting_value(value: Any, dtype: np.dtype[Any], what: str) -> Any:
     """A value in the dtype of the array it goes into; DTypeError where that would lose its kind."""
@@ -34,7 +32,7 @@ def fitting_value(value: Any, dtype: np.dtype[Any], what: str) -> Any:
 
 
 def _check_kind(given: np.dtype[Any], dtype: np.dtype[Any], what: str) -> None:
-    if _KIND[given.kind] > _KIND[dtype.kind]:
+    if dtypes.kind_rank(given) > dtypes.kind_rank(dtype):
         raise errors.DTypeError(
             errors.lines(
                 f"{what}: a value of dtype {given} would be cut to fit an array of dtype {dtype}.",

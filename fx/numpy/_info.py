@@ -30,9 +30,9 @@ class ArrayNamespaceInfo:
         """Where new arrays are made."""
         return places.current_device()
 
-    def devices(self) -> list[places.Device]:
+    def devices(self) -> tuple[places.Device, ...]:
         """All devices present."""
-        return places.devices()
+        return tuple(places.devices())
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype[Any]]:
         """The dtypes of what is made from Python numbers."""

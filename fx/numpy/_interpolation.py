@@ -11,13 +11,15 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.convolution import conv_general
 from ..primitives.promotion import promote
-from ._arguments import operands
-from ._arithmetic import remainder
+from ._arguments import operand, operands
+from ._arithmetic import absolute, remainder
 from ._joining import concatenate
+from ._native import DOUBLE, natively
 from ._parts import where
 from .indexing import take
 
 
+@natively(np.interp, DOUBLE)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Array:
     """The piecewise linear function through the points (xp, fp), at x; constant outside.
 
@@ -61,7 +63,10 @@ def _between_points(x: Array, xp: Array, fp: Array) -> Array:
 
 def _one_period(x: Array, xp: Array, fp: Array, period: Any) -> tuple[Array, Array, Array]:
     """Everything brought into [0, period), points sorted, one more point on either side."""
-    period = abs(period)
+    period = operand(period, "interp: period")
+    if period.shape != ():
+        raise errors.ShapeError(f"interp: period must be one number; got {period.aval}.")
+    period = absolute(period)
     x, xp = remainder(x, period), remainder(xp, period)
     order = so.argsort(xp, 0)
     xp, fp = take(xp, order, axis=0), take(fp, order, axis=0)
@@ -75,6 +80,7 @@ def _element(v: Array, i: int) -> Array:
     return sh.reshape(sh.slice_axis(v, i, i + 1, 0), ())
 
 
+@natively(np.convolve)
 def convolve(a: Any, v: Any, mode: str = "full") -> Array:
     """The discrete convolution of two sequences, sum over k of a[k] v[n - k].
 
@@ -87,8 +93,12 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Array:
     return _slide(a, sh.reverse(v, axes=(0,)), mode, "convolve")
 
 
+@natively(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Array:
     """The cross-correlation of two sequences, sum over n of a[n + k] conj(v[n]); modes as of `convolve`."""
+    a, v = operand(a, "correlate"), operand(v, "correlate")
+    if not (a.ndim and v.ndim):
+        raise errors.ShapeError(f"correlate takes two sequences; got {a.aval}, {v.aval}.")
     a, v = _sequences(a, v, "correlate")
     v = el.conj(v) if v.dtype.kind == "c" else v
     if a.size >= v.size:

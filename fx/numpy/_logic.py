@@ -11,8 +11,9 @@ from ..core.array import Array
 from ..primitives import elementwise as el
 from ..primitives.promotion import binary_function, promote, unary_function
 from ..primitives.reductions import reduce_all
-from ._arguments import operand
+from ._arguments import operand, refuse_complex
 from ._arithmetic import absolute
+from ._native import natively
 
 equal = binary_function(el.eq, "equal", "x == y, elementwise.")
 not_equal = binary_function(el.ne, "not_equal", "x != y, elementwise.")
@@ -40,16 +41,17 @@ signbit = unary_function(el.signbit, "signbit", "Whether the sign bit is set: tr
 
 def isposinf(x: Any, /) -> Array:
     """Positive infinity."""
-    return _infinite(x, np.inf)
+    return _infinite(x, np.inf, "isposinf")
 
 
 def isneginf(x: Any, /) -> Array:
     """Negative infinity."""
-    return _infinite(x, -np.inf)
+    return _infinite(x, -np.inf, "isneginf")
 
 
-def _infinite(x: Any, value: float) -> Array:
-    x = operand(x, "isposinf")
+def _infinite(x: Any, value: float, name: str) -> Array:
+    x = operand(x, name)
+    refuse_complex(x, name)
     return equal(x, value) if x.aval.inexact else isnan(x)
 
 
@@ -59,21 +61,25 @@ def truth(x: Any, name: str) -> Array:
     return x if x.dtype.kind == "b" else el.ne(x, x.dtype.type(0))
 
 
+@natively(np.logical_and)
 def logical_and(x: Any, y: Any, /) -> Array:
     """Both are nonzero."""
     return el.bit_and(truth(x, "logical_and"), truth(y, "logical_and"))
 
 
+@natively(np.logical_or)
 def logical_or(x: Any, y: Any, /) -> Array:
     """At least one is nonzero."""
     return el.bit_or(truth(x, "logical_or"), truth(y, "logical_or"))
 
 
+@natively(np.logical_xor)
 def logical_xor(x: Any, y: Any, /) -> Array:
     """Just one is nonzero."""
     return el.bit_xor(truth(x, "logical_xor"), truth(y, "logical_xor"))
 
 
+@natively(np.logical_not)
 def logical_not(x: Any, /) -> Array:
     """It is zero."""
     return el.bit_not(truth(x, "logical_not"))
@@ -107,6 +113,7 @@ def isscalar(x: Any) -> bool:
     return isinstance(x, (bool, int, float, complex, np.generic)) or (isinstance(x, Array) and x.shape == ())
 
 
+@natively(np.isclose)
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """|a - b| <= atol + rtol * |b|; infinities are close to themselves."""
     a, b = promote(a, b)

@@ -12,9 +12,10 @@ from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.cumulative import cumprod
-from ._arguments import dtype_or, operand, owned, static_int
+from ._arguments import dtype_or, operand, owned, refuse_cut, static_int
 from ._creation import asarray, on_device
 from ._einsum import diagonal_of
+from ._native import natively
 from ._reductions import sum
 from ._shapes import diagonal
 from .indexing import take
@@ -46,16 +47,19 @@ def _pattern(compare: Any, n: Any, m: Any, k: Any, dtype: Any, device: Any, name
 
 def _compared(compare: Any, shape: tuple[int, int], k: Any, name: str) -> Array:
     """compare(row + k, column) over a grid."""
-    rows = sh.iota((shape[0], 1), 0) + static_int(k, f"{name}: k")
+    offset = np.clip(static_int(k, f"{name}: k"), -shape[0], shape[1])  # beyond the corners nothing changes
+    rows = sh.iota((shape[0], 1), 0) + int(offset)
     return compare(rows, sh.iota((1, shape[1]), 1))
 
 
+@natively(np.tril)
 def tril(x: Any, k: int = 0) -> Array:
     """The lower triangles of matrices (..., m, n): zeros above diagonal k."""
     x = _matrices(x, "tril")
     return el.select(_compared(el.ge, x.shape[-2:], k, "tril"), x, x.dtype.type(0))
 
 
+@natively(np.triu)
 def triu(x: Any, k: int = 0) -> Array:
     """The upper triangles of matrices (..., m, n): zeros below diagonal k."""
     x = _matrices(x, "triu")
@@ -94,6 +98,7 @@ def diagflat(v: Any, k: int = 0) -> Array:
     return diag(sh.reshape(v, (v.size,)), k)
 
 
+@natively(np.trace)
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
     """The sum of a diagonal of the plane of two axes."""
     return sum(diagonal(x, offset, axis1, axis2), -1, dtype)
@@ -128,7 +133,9 @@ def fill_diagonal(x: Any, val: Any, wrap: bool = False, *, inplace: bool = False
         raise errors.ShapeError(f"fill_diagonal needs two axes, or more of one size; got {x.aval}.")
     step = 1 + builtins.sum(math.prod(x.shape[i:]) for i in range(1, x.ndim))
     stop = x.size if wrap or x.ndim > 2 else min(x.size, x.shape[1] * x.shape[1])
-    values = el.convert(operand(val, "fill_diagonal: values"), x.dtype)
+    values = operand(val, "fill_diagonal: values")
+    refuse_cut(values, x, "fill_diagonal")
+    values = el.convert(values, x.dtype)
     if not x.size:
         return x
     if not values.size:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import dtypes, errors, static
 from ..core.array import Array
+from ..core.avals import Aval
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import cast, is_scalar
 from ..primitives.reductions import reduce_max, reduce_min
@@ -34,6 +35,11 @@ def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Array
     widths = [(static_int(a, "pad: a width"), static_int(b, "pad: a width")) for a, b in widths]
     if any(w < 0 for pair in widths for w in pair):
         raise errors.ArgumentError(f"pad: widths must not be negative; got {errors.brief(pad_width)}.")
+    if not x.ndim and not isinstance(pad_width, (Sequence, np.ndarray, Array, dict)):
+        static.sizes(pad_width, "pad: a width")
+    Aval(
+        tuple(d + a + b for d, (a, b) in zip(x.shape, widths, strict=True)), x.dtype
+    )  # absurd sizes are refused
     if callable(mode):
         for axis, (before, after) in enumerate(widths):
             x = mode(x, axis, before, after)
@@ -65,7 +71,7 @@ def _step(mode: Any, options: dict[str, Any]) -> Callable[..., Array]:
     """The function that pads one axis; ArgumentError for unknown modes and options."""
     allowed = {"constant": {"constant_values"}, "reflect": {"reflect_type"}, "symmetric": {"reflect_type"}}
     allowed.update({name: {option} for name, option in _OPTION.items()})
-    odd = options.get("reflect_type", "even")
+    odd = static.choice(options.get("reflect_type", "even"), ("even", "odd"), "pad: reflect_type")
     steps: dict[Any, Any] = {
         "constant": None,
         "empty": None,
@@ -81,7 +87,7 @@ def _step(mode: Any, options: dict[str, Any]) -> Callable[..., Array]:
     }
     static.choice(mode, tuple(steps), "pad: mode")
     unknown = set(options) - allowed.get(mode, set())
-    if unknown or odd not in ("even", "odd"):
+    if unknown:
         raise errors.ArgumentError(f"pad: mode {errors.brief(mode)} does not take {options}.")
     return steps[mode]
 

@@ -12,11 +12,12 @@ from ..core import dtypes, errors
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import binary_function, promote
-from ._arguments import inexact_operand, operand, operands, owned, refuse_complex, static_int
+from ._arguments import inexact_operand, operand, operands, owned, real_number, refuse_complex, static_int
 from ._arithmetic import absolute, maximum, minimum
 from ._dtypes import finfo
 from ._elementary import arctan2
 from ._logic import truth
+from ._native import natively
 from ._searching import nonzero
 
 copysign = binary_function(el.copysign, "copysign", "|x| with the sign of y.", inexact=True)
@@ -34,16 +35,22 @@ def lcm(x: Any, y: Any, /) -> Array:
     return absolute(x // el.select(common == 0, one, common) * y)
 
 
-def clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Array:
+def clip(x: Any, /, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Array:
     """x, or the bound that it exceeds; None is no bound. At a bound the derivative is shared.
 
-    `min` and `max` are the array API's names of the bounds. If they cross, the upper one wins.
+    `a_min` and `a_max` are NumPy's older names of the bounds. If they cross, the upper one wins.
     """
-    low, high = (min if a_min is None else a_min), (max if a_max is None else a_max)
+    low, high = _one_of("min", min, a_min), _one_of("max", max, a_max)
     if low is None and high is None:
         return owned(x, "clip")
     y = x if low is None else maximum(x, low)
     return y if high is None else minimum(y, high)
+
+
+def _one_of(name: str, value: Any, older: Any) -> Any:
+    if value is not None and older is not None:
+        raise errors.ArgumentError(f"clip: {name} and a_{name} are two names of one bound; give one of them.")
+    return older if value is None else value
 
 
 def where(
@@ -57,6 +64,17 @@ def where(
     return el.select(truth(condition, "where"), *promote(x, y))
 
 
+def real_if_close(a: Any, tol: float = 100) -> Array:
+    """The real part, where all known imaginary parts are below `tol` (in units of eps, if above 1); else a."""
+    x = owned(a, "real_if_close")
+    if x.dtype.kind != "c":
+        return x
+    bound = real_number(tol, "real_if_close: tol")
+    bound = bound * finfo(x.dtype).eps if bound > 1 else bound
+    return el.real(x) if bool((absolute(el.imag(x)) < float(bound)).all()) else x
+
+
+@natively(np.heaviside)
 def heaviside(x: Any, h0: Any, /) -> Array:
     """0 for negative x, h0 at 0, 1 for positive x; NaN stays. The derivative by x is 0."""
     x, h0 = operands("heaviside", *promote(x, h0, inexact=True))
@@ -67,6 +85,7 @@ def heaviside(x: Any, h0: Any, /) -> Array:
     return el.select(el.eq(x, number(0)), h0, step)
 
 
+@natively(lambda x: np.nan_to_num(x))  # the second argument of NumPy's writes in place
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Array:
     """NaN and infinities replaced by numbers: 0 and the largest finite ones unless given."""
     x = owned(x, "nan_to_num")
@@ -172,6 +191,7 @@ def angle(z: Any, deg: bool = False) -> Array:
 # Parts of floating-point numbers
 
 
+@natively(np.modf)
 def modf(x: Any, /) -> tuple[Array, Array]:
     """The fraction and the integer part, both with the sign of x."""
     x = inexact_operand(x, "modf")
@@ -180,6 +200,7 @@ def modf(x: Any, /) -> tuple[Array, Array]:
     return copysign(fraction, x), whole
 
 
+@natively(np.frexp)
 def frexp(x: Any, /) -> tuple[Array, Array]:
     """(mantissa, exponent) with x = mantissa * 2**exponent and 0.5 <= |mantissa| < 1; the exponent is int32."""
     x = inexact_operand(x, "frexp")
@@ -215,6 +236,7 @@ def _power_of_two(k: Array) -> Array:
     return el.bitcast((k + 1023) << 52, dtype=dtypes.float64)
 
 
+@natively(np.spacing)
 def spacing(x: Any, /) -> Array:
     """The distance from x to the next floating-point number away from 0, with the sign of x."""
     x = inexact_operand(x, "spacing")

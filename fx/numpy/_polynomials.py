@@ -22,6 +22,7 @@ from ._searching import host_values
 def polyval(p: Any, x: Any) -> Array:
     """The value of a polynomial at x, by Horner's rule. p: (degree + 1,); the result has the shape of x."""
     p, x = operands("polyval", *promote(p, x))
+    _needs_axis(p, "polyval")
     p = _coefficients(p, "polyval")
     y = sh.full(x.shape, 0, x.dtype)
     for i in range(p.size):
@@ -50,9 +51,13 @@ def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
     u, v = (owned(p, "polydiv") for p in promote(u, v, inexact=True))
     u, v = _coefficients(u, "polydiv"), _coefficients(v, "polydiv")
     m, n = u.size, v.size
+    if not m or not n:
+        raise errors.ShapeError(f"polydiv: a polynomial needs a coefficient; got {u.aval} and {v.aval}.")
     if m < n:
         return sh.full((1,), 0, u.dtype), u
     lead = _coefficient(v, 0)
+    if type(lead) is Array and not bool(lead):
+        raise errors.ArgumentError("polydiv: the leading coefficient of the divisor is 0.")
     quotient, rest = [], u
     for _ in range(m - n + 1):
         q = _coefficient(rest, 0) / lead
@@ -64,8 +69,10 @@ def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
 
 def polyder(p: Any, m: int = 1) -> Array:
     """The m-th derivative of a polynomial."""
-    p = _coefficients(owned(p, "polyder"), "polyder")
-    for _ in range(_order(m, "polyder")):
+    p = owned(p, "polyder")
+    _needs_axis(p, "polyder")
+    p = _coefficients(p, "polyder")
+    for _ in range(min(_order(m, "polyder"), p.size)):
         n = max(p.size - 1, 0)
         powers = sh.reverse(sh.iota((n,), 0) + 1, axes=(0,))
         p = sh.slice_axis(p, 0, n, 0) * el.convert(powers, p.dtype)
@@ -74,8 +81,12 @@ def polyder(p: Any, m: int = 1) -> Array:
 
 def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
     """The m-th antiderivative of a polynomial; k: the constant(s) of integration, default 0."""
-    p = _coefficients(inexact_operand(p, "polyint"), "polyint")
+    p = inexact_operand(p, "polyint")
+    _needs_axis(p, "polyint")
+    p = _coefficients(p, "polyint")
     order = _order(m, "polyint")
+    if order > 1 << 20:
+        raise errors.ArgumentError(f"polyint: {order} integrations are too many.")
     constants = asarray([0] * order if k is None else k)
     constants = sh.broadcast_to(constants, (order,)) if constants.size == 1 else constants
     if constants.shape != (order,):
@@ -90,6 +101,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
 def poly(roots: Any) -> Array:
     """The coefficients of the polynomial with leading coefficient 1 and these roots. roots: (n,)"""
     roots = operand(roots, "poly")
+    _needs_axis(roots, "poly")
     if roots.ndim > 1:
         raise errors.ShapeError(
             f"poly takes roots along one axis; got {roots.aval}. For matrices: poly(eigvals(a))."
@@ -104,7 +116,9 @@ def poly(roots: Any) -> Array:
 
 def roots(p: Any) -> Array:
     """The roots of a polynomial: the eigenvalues of its companion matrix. Leading and trailing zeros must be known."""
-    p = _coefficients(inexact_operand(p, "roots"), "roots")
+    p = inexact_operand(p, "roots")
+    _needs_axis(p, "roots")
+    p = _coefficients(p, "roots")
     filled = np.flatnonzero(host_values(p, "roots"))
     if filled.size == 0:
         return sh.full((0,), 0, p.dtype)
@@ -139,6 +153,11 @@ def polyfit(x: Any, y: Any, deg: int, w: Any = None) -> Array:
     scale = el.sqrt(sum(a * a, 0))
     found = _linalg().lstsq(a / scale, b)[0]
     return found / (scale if y.ndim == 1 else sh.reshape(scale, (degree + 1, 1)))
+
+
+def _needs_axis(p: Array, name: str) -> None:
+    if not p.ndim:
+        raise errors.ShapeError(f"{name} takes coefficients along one axis; got {p.aval}.")
 
 
 def _coefficients(p: Array, name: str) -> Array:

@@ -12,14 +12,16 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.promotion import promote
 from ..primitives.reductions import reduce_sum
-from ._arguments import inexact_operand, operands, refuse_complex, some_axes
+from ._arguments import inexact_operand, operand, operands, refuse_complex, some_axes
 from ._arithmetic import maximum, minimum, remainder
 from ._creation import asarray
+from ._native import natively
 from ._reductions import kept_shape
 from ._searching import host_values
 from .indexing import take_along_axis
 
 
+@natively(np.median)
 def median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     """The middle element in sorted order, or the mean of the two; NaN if there is one among the elements."""
     return _middle(x, axis, keepdims, "median", ignore_nan=False)
@@ -30,6 +32,7 @@ def nanmedian(x: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     return _middle(x, axis, keepdims, "nanmedian", ignore_nan=True)
 
 
+@natively(np.quantile)
 def quantile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Array:
     """The q-quantiles along axes; several q make a new first axis of the result.
 
@@ -49,6 +52,7 @@ def nanquantile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", kee
     return _quantiles(x, q, axis, method, keepdims, "nanquantile", ignore_nan=True)
 
 
+@natively(np.percentile)
 def percentile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Array:
     """`quantile` with q in [0, 100]."""
     return _quantiles(x, q, axis, method, keepdims, "percentile", ignore_nan=False, whole=100)
@@ -118,12 +122,19 @@ def _quantiles(
     x: Any, q: Any, axis: Any, method: str, keepdims: bool, name: str, ignore_nan: bool, whole: int = 1
 ) -> Array:
     static.choice(method, tuple(_PLACES), f"{name}: method")
+    x = operand(x, name)
+    if x.dtype.kind == "b":
+        raise errors.DTypeError(f"{name}: there is nothing between booleans; convert them with .astype(int).")
     x = inexact_operand(x, name)
     if isinstance(q, (Array, np.ndarray, np.generic)):
         x, _ = operands(name, *promote(x, q, inexact=True))
     q = asarray(q, dtype=dtypes.float64)
     _check_range(q, whole, name)
     ordered, shape, kept = _lined_up(x, axis, name)
+    if ordered.shape[0] == 0 and not ignore_nan:
+        raise errors.ShapeError(
+            f"{name}: there are no elements along axis {axis} of {operand(x, name).aval}."
+        )
     if ordered.shape[0] == 0:
         y = sh.full((*q.shape, *shape), math.nan, ordered.dtype)
     else:

@@ -11,7 +11,7 @@ import numpy as np
 from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
-from ..primitives.promotion import is_scalar, promote
+from ..primitives.promotion import cast, is_scalar, promote
 from ._arguments import dtype_or, one_axis, operand, operands, static_int, static_shape
 from ._creation import asarray, on_device
 
@@ -70,7 +70,7 @@ def linspace(
     count = static_int(num, "linspace: num")
     if count < 0:
         raise errors.ArgumentError(f"linspace: num must not be negative; got {count}.")
-    a, b = operands("linspace", *promote(start, stop, inexact=True))
+    a, b = _ends("linspace", start, stop, dtype)
     result = dtype_or(dtype, a.dtype)
     if dtypes.is_low_precision(a.dtype):
         a, b = el.convert(a, dtypes.float32), el.convert(b, dtypes.float32)
@@ -82,6 +82,18 @@ def linspace(
         y = el.floor(y)
     y = el.convert(sh.move_axis(y, 0, one_axis(axis, y.ndim, "linspace")), result)
     return (y, step) if retstep else y
+
+
+def _ends(name: str, start: Any, stop: Any, dtype: Any) -> tuple[Array, Array]:
+    """Both ends in the dtype of the work: arrays keep theirs, Python numbers follow the one asked for."""
+    a, b = operands(name, *promote(start, stop, inexact=True))
+    if not (a.aval.weak and b.aval.weak) or dtype is None:
+        return a, b
+    asked = dtypes.canonical(dtype)
+    work = asked if dtypes.is_inexact(asked) else dtypes.float64
+    work = dtypes.complex_of(work) if a.dtype.kind == "c" else work
+    a, b = operands(name, cast(start, work), cast(stop, work))
+    return a, b
 
 
 def _steps(a: Array, b: Array, step: Array, count: int, exact_end: bool) -> Array:
@@ -104,7 +116,7 @@ def logspace(
     axis: int = 0,
 ) -> Array:
     """base ** linspace(start, stop, num)."""
-    y = base ** linspace(start, stop, num, endpoint, axis=axis)
+    y = base ** linspace(*_ends("logspace", start, stop, dtype), num, endpoint, axis=axis)
     return y if dtype is None else el.convert(y, dtypes.canonical(dtype))
 
 
@@ -112,7 +124,7 @@ def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Array:
     """`num` values from start to stop with equal quotients; both ends are exact."""
-    a, b = operands("geomspace", *promote(start, stop, inexact=True))
+    a, b = _ends("geomspace", start, stop, dtype)
     _refuse_zero(a, b)
     direction = el.sign(a)
     y = direction * el.exp(linspace(el.log(a / direction), el.log(b / direction), num, endpoint))
@@ -134,6 +146,8 @@ def _refuse_zero(*ends: Array) -> None:
 
 def indices(dimensions: Any, dtype: Any = None, sparse: bool = False) -> Any:
     """The index of every place of a grid: (len(dimensions), *dimensions), or with `sparse` one thin array per axis."""
+    if not isinstance(dimensions, (Sequence, np.ndarray, Array)):
+        raise errors.ArgumentError(f"indices takes a sequence of sizes; got {errors.brief(dimensions)}.")
     sizes = static_shape(dimensions, "indices")
     found = dtype_or(dtype, dtypes.int64)
     if sparse:

@@ -17,9 +17,20 @@ from ..core.array import Array
 from ..primitives import elementwise as el, reductions as red
 from ..primitives.promotion import promote
 from ..primitives.shape import broadcast_to, full, reshape, transpose
-from ._arguments import one_axis, operand, operands, real_number, refuse_complex, some_axes, to_dtype
+from ._arguments import (
+    common_shape,
+    one_axis,
+    operand,
+    operands,
+    real_number,
+    refuse_complex,
+    some_axes,
+    static_int,
+    to_dtype,
+)
 from ._arithmetic import maximum, minimum
 from ._logic import truth
+from ._native import DOUBLE, natively
 
 
 def sum(
@@ -73,16 +84,19 @@ def min(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None
 amax, amin = max, min
 
 
+@natively(np.any)
 def any(x: Any, axis: Any = None, *, keepdims: bool = False, where: Any = None) -> Array:
     """Whether an element is nonzero."""
     return _reduce("any", red.reduce_any, _masked(truth(x, "any"), where, False, "any"), axis, keepdims)
 
 
+@natively(np.all)
 def all(x: Any, axis: Any = None, *, keepdims: bool = False, where: Any = None) -> Array:
     """Whether every element is nonzero."""
     return _reduce("all", red.reduce_all, _masked(truth(x, "all"), where, True, "all"), axis, keepdims)
 
 
+@natively(np.count_nonzero)
 def count_nonzero(x: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     """How many elements are nonzero, as int64."""
     ones = el.convert(truth(x, "count_nonzero"), dtypes.int64)
@@ -99,11 +113,13 @@ def argmin(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Array:
     return _position("argmin", red.argmin, x, axis, keepdims)
 
 
+@natively(np.ptp)
 def ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     """Largest minus smallest element."""
     return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
 
 
+@natively(np.mean)
 def mean(x: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, where: Any = None) -> Array:
     """The arithmetic mean; NaN for no elements. float16 and bfloat16 are summed in float32."""
     x, result = _averaged(x, dtype, "mean")
@@ -111,6 +127,7 @@ def mean(x: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False,
     return el.convert(total / _count(x, axis, where, keepdims, "mean"), result)
 
 
+@natively(np.var)
 def var(
     x: Any,
     axis: Any = None,
@@ -129,7 +146,13 @@ def var(
         correction: the array API's name of `ddof`.
     """
     x, result = _averaged(x, dtype, "var")
-    free = real_number(ddof if correction is None else correction, "var: ddof")
+    free = real_number(ddof, "var: ddof")
+    if correction is not None:
+        if free:
+            raise errors.ArgumentError(
+                "var: ddof and correction are two names of one number; give one of them."
+            )
+        free = real_number(correction, "var: correction")
     if mean is None:
         mean = sum(x, axis, keepdims=True, where=where) / _count(x, axis, where, True, "var")
     deviation = _masked(x - mean, where, 0, "var")
@@ -140,6 +163,7 @@ def var(
     return el.convert(total / free, dtypes.real_of(result))
 
 
+@natively(np.std)
 def std(
     x: Any,
     axis: Any = None,
@@ -157,6 +181,7 @@ def std(
     return el.convert(safe_sqrt(v), dtypes.real_of(result))
 
 
+@natively(np.average, DOUBLE)
 def average(
     x: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
 ) -> Any:
@@ -169,6 +194,8 @@ def average(
     x = operand(x, "average")
     w = _as_wide_as(x, operand(w, "average"), axis)
     total = sum(w, axis, keepdims=keepdims)
+    if type(total) is Array and bool(any(el.eq(total, total.dtype.type(0)))):
+        raise errors.ArgumentError(f"average: the weights of shape {w.shape} sum to 0.")
     y = sum(x * w, axis, keepdims=keepdims) / total
     return (y, broadcast_to(total, y.shape)) if returned else y
 
@@ -201,6 +228,8 @@ def safe_sqrt(v: Array) -> Array:
 
 def _reduce(name: str, prim: Any, x: Array, axis: Any, keepdims: bool) -> Array:
     axes = some_axes(axis, len(x.shape), name)
+    if keepdims and type(keepdims) is not bool:
+        static_int(keepdims, f"{name}: keepdims")
     y = prim(x, axes=tuple(sorted(axes)))
     return reshape(y, kept_shape(x.shape, axes)) if keepdims else y
 
@@ -226,7 +255,9 @@ def _masked(x: Array, where: Any, neutral: Any, name: str) -> Array:
     mask = operand(where, f"{name}: where")
     if mask.dtype.kind != "b":
         raise errors.DTypeError(f"{name}: where must be boolean; it is {mask.aval}.")
-    return el.select(mask, x, x.dtype.type(neutral))
+    if common_shape(name, x.shape, mask.shape) != x.shape:
+        raise errors.ShapeError(f"{name}: where of shape {mask.shape} does not broadcast to {x.aval}.")
+    return el.select(mask, x, neutral if isinstance(neutral, Array) else x.dtype.type(neutral))
 
 
 def _extremum(
@@ -244,8 +275,7 @@ def _extremum(
             )
         return _reduce(name, prim, x, axis, keepdims)
     x, start = operands(name, *promote(x, initial))
-    if where is not None:
-        x = el.select(operand(where, f"{name}: where"), x, start)
+    x = _masked(x, where, start, name)
     axes = some_axes(axis, x.ndim, name)
     if builtins.any(x.shape[a] == 0 for a in axes):
         shape = kept_shape(x.shape, axes) if keepdims else red.reduced_shape(name, x, axes)

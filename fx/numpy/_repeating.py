@@ -12,14 +12,16 @@ from ..core.array import Array, concrete, room_for
 from ..core.trace import as_host
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.sorting import searchsorted
-from ._arguments import host_array, one_axis, operand, owned, static_shape
+from ._arguments import host_array, one_axis, operand, owned, refuse_cut, static_shape
 from ._creation import asarray
 from ._cumulative import cumsum
 from ._joining import concatenate
+from ._native import natively
 from ._shapes import broadcast_to
 from .indexing import take
 
 
+@natively(np.tile)
 def tile(x: Any, reps: Any) -> Array:
     """x laid out `reps[i]` times along axis i."""
     x = owned(x, "tile")
@@ -32,6 +34,7 @@ def tile(x: Any, reps: Any) -> Array:
     return sh.reshape(wide, tuple(c * d for c, d in zip(counts, x.shape, strict=True)))
 
 
+@natively(np.repeat)
 def repeat(x: Any, repeats: Any, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
     """Each element (slice along an axis) repeated; None flattens first.
 
@@ -121,8 +124,13 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
         x, axis = sh.reshape(x, (x.size,)), 0
     axis = one_axis(axis, x.ndim, "insert")
     n = x.shape[axis]
+    refuse_cut(new, x, "insert")
     new = sh.reshape(el.convert(new, x.dtype), (1,) * (x.ndim - new.ndim) + new.shape)
     where = _places(obj, n)
+    if where.size and not -n <= where.min() <= where.max() <= n:
+        raise errors.OutOfBoundsError(
+            f"insert: {errors.brief(obj)} is out of bounds for an axis of {n} elements."
+        )
     if where.ndim == 0:
         new = sh.move_axis(new, 0, axis)
     if where.size == 1:

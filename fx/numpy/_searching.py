@@ -20,6 +20,7 @@ from ..primitives.reductions import reduce_any
 from ._arguments import one_axis, operand, operands, sequence, static_int, static_shape
 from ._creation import asarray
 from ._logic import truth
+from ._native import natively
 from .indexing import take
 
 
@@ -33,6 +34,7 @@ def beside(x: Array, host: Any) -> Array:
     return Array(devices.move(host, x.device))
 
 
+@natively(np.flatnonzero)
 def flatnonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Array:
     """Places of the nonzero elements of the flattened array, in order, int64.
 
@@ -52,6 +54,7 @@ def flatnonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Arra
     return el.select(places == mask.size, filler, places)
 
 
+@natively(np.nonzero)
 def nonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> tuple[Array, ...]:
     """Indices of the nonzero elements, one array per axis, in C order.
 
@@ -70,6 +73,7 @@ def nonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> tuple[Ar
     return tuple(el.select(missing, el.convert(filler, dtypes.int64), p) for p in parts)
 
 
+@natively(np.argwhere)
 def argwhere(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Array:
     """Indices of the nonzero elements as rows: (count, ndim)."""
     x = operand(x, "argwhere")
@@ -149,6 +153,7 @@ def extract(condition: Any, x: Any) -> Array:
     return compress(sh.reshape(mask, (mask.size,)), x)
 
 
+@natively(np.isin)
 def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each element is among the test elements; NaN is in nothing."""
     x, tests = operands("isin", *promote(element, test_elements))

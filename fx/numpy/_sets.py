@@ -17,6 +17,7 @@ from ..primitives.cumulative import cumsum
 from ..primitives.promotion import promote
 from ._arguments import one_axis, operand, operands, static_int
 from ._histograms import bincount
+from ._native import natively
 from ._reductions import max as largest
 from ._searching import beside, flatnonzero, host_values
 from .indexing import take
@@ -134,11 +135,13 @@ def unique_values(x: Any, /) -> Array:
     return unique(x, equal_nan=False)
 
 
+@natively(np.union1d)
 def union1d(a: Any, b: Any) -> Array:
     """The distinct elements of both, in order."""
     return unique(sh.concatenate(_flat("union1d", a, b), 0))
 
 
+@natively(np.intersect1d)
 def intersect1d(a: Any, b: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """The distinct elements that are in both, in order; on demand their places in each."""
     a, b = _flat("intersect1d", a, b)
@@ -149,6 +152,7 @@ def intersect1d(a: Any, b: Any, assume_unique: bool = False, return_indices: boo
     return (common, places, beside(b, in_b)) if return_indices else common
 
 
+@natively(np.setdiff1d)
 def setdiff1d(a: Any, b: Any, assume_unique: bool = False) -> Array:
     """The distinct elements of a that are not in b; in order unless `assume_unique`."""
     a, b = _flat("setdiff1d", a, b)

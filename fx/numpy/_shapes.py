@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import shape as sh
@@ -13,6 +15,7 @@ from ..primitives.elementwise import convert
 from ..primitives.shape import concatenate, slice_axis
 from ._arguments import common_shape, one_axis, operand, owned, some_axes, static_int, static_shape
 from ._einsum import diagonal_of
+from ._native import natively
 
 
 def shape(x: Any) -> tuple[int, ...]:
@@ -129,6 +132,8 @@ def rollaxis(x: Any, axis: int, start: int = 0) -> Array:
 def expand_dims(x: Any, axis: Any) -> Array:
     """New axes of size 1 at the places `axis` of the result."""
     x = owned(x, "expand_dims")
+    if axis is None:
+        raise errors.ArgumentError("expand_dims: axis must be an integer or several; got None.")
     count = len(axis) if isinstance(axis, Sequence) else 1
     new = some_axes(axis, x.ndim + count, "expand_dims")
     sizes = iter(x.shape)
@@ -227,6 +232,7 @@ def rot90(x: Any, k: int = 1, axes: Any = (0, 1)) -> Array:
     return flip(x, plane) if turns else x
 
 
+@natively(np.roll)
 def roll(x: Any, shift: Any, axis: Any = None) -> Array:
     """Elements moved by `shift` places along axes, those that leave at one end entering at the other.
 
@@ -270,9 +276,10 @@ def _plane(x: Array, axis1: int, axis2: int, name: str) -> tuple[int, int]:
     return a, b
 
 
-def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Array:
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
     """x converted; complex to real keeps the real part. `copy` makes no difference: fx arrays are immutable."""
-    return convert(owned(x, "astype"), dtypes.canonical(dtype))
+    made = convert(owned(x, "astype"), dtypes.canonical(dtype))
+    return made if device is None else made.to_device(device)
 
 
 def copy(x: Any) -> Array:

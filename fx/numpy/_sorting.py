@@ -9,7 +9,7 @@ from ..core.array import Array
 from ..core.trace import bind
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.promotion import promote
-from ._arguments import one_axis, operand, operands, sequence, static_int
+from ._arguments import host_array, one_axis, operand, operands, sequence, static_int
 from .indexing import take
 
 
@@ -105,5 +105,8 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Arra
     if a.ndim != 1:
         raise errors.ShapeError(f"searchsorted takes a sorted array of one axis; got {a.aval}.")
     if sorter is not None:
+        sorter = host_array(sorter, "searchsorted: sorter") if isinstance(sorter, (list, tuple)) else sorter
+        if operand(sorter, "searchsorted: sorter").shape != a.shape:
+            raise errors.ShapeError(f"searchsorted: the sorter must have the shape {a.shape} of a.")
         a = take(a, sorter, axis=0)
     return so.searchsorted(a, v, side)

@@ -7,7 +7,7 @@ from typing import Any
 from ..core import dtypes, errors
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
-from ._arguments import inexact_operand, operand, real_number
+from ._arguments import inexact_operand, operand, static_int
 from ._arithmetic import maximum
 from ._contractions import matmul
 from ._einsum import diagonal_of
@@ -36,7 +36,7 @@ def cov(
     if y is not None:
         x = concatenate([x, _variables(y, rowvar)], 0)
     x = inexact_operand(x, "cov")
-    freedom = (0 if bias else 1) if ddof is None else real_number(ddof, "cov: ddof")
+    freedom = (0 if bias else 1) if ddof is None else static_int(ddof, "cov: ddof")
     weights = _weights(fweights, aweights, x)
     if weights is None:
         deviation = x - sum(x, 1, keepdims=True) / x.shape[1]

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..core import dtypes
+from ..core import dtypes, errors
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
-from ._arguments import static_int
+from ._arguments import refuse_complex, static_int
 from ._creation import asarray
 from ._elementary import cos, i0
 
@@ -36,7 +36,11 @@ def hanning(M: int) -> Array:
 
 def kaiser(M: int, beta: Any) -> Array:
     """The Kaiser window: i0(beta sqrt(1 - t**2)) / i0(beta) for t from -1 to 1."""
-    beta = asarray(beta, dtype=dtypes.float64)
+    beta = asarray(beta)
+    refuse_complex(beta, "kaiser")
+    beta = el.convert(beta, dtypes.float64)
+    if beta.shape != ():
+        raise errors.ShapeError(f"kaiser: beta must be one number; got {beta.aval}.")
     return _window(M, "kaiser", lambda t: i0(beta * el.sqrt((1 - t) * (1 + t))) / i0(beta))
 
 

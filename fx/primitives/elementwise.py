@@ -350,7 +350,7 @@ ceil = unary("ceil", ufunc="ceil", jvp=_flat, kinds="floating")
 trunc = unary("trunc", ufunc="trunc", jvp=_flat, kinds="floating")
 round_even = unary("round", ufunc="rint", jvp=_flat, kinds="floating")
 gcd = binary("gcd", ufunc="gcd", kinds="integer", jvp=(_flat, _flat))
-nextafter = binary("nextafter", ufunc="nextafter", kinds="floating", jvp=(_flat, _flat))
+nextafter = binary("nextafter", ufunc="nextafter", kinds="floating", jvp=(lambda x, y, z, dx: dx, _flat))
 copysign = binary(
     "copysign",
     ufunc="copysign",

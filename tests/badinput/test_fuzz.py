@@ -6,7 +6,9 @@ reproducer: `eval(text, namespace())`. FX_FUZZ=1 makes a hundred thousand from a
 """
 
 import contextlib
+import dataclasses
 import datetime
+import enum
 import inspect
 import io
 import math
@@ -74,7 +76,28 @@ def namespace():
         "MATRIX": _matrix(),
         "method": lambda receiver, name, *args, **kwargs: getattr(receiver, name)(*args, **kwargs),
         "gen": lambda: (i for i in range(3)),
+        "used": _used,
     }
+
+
+def _used(value):
+    """What factories make, at work: an optimizer makes two steps, a schedule tells a rate, a transform an image."""
+    if isinstance(value, fx.optim.Optimizer):
+        params = {"w": fx.numpy.ones((2, 3)), "b": fx.numpy.zeros(3)}
+        loss = lambda p: fx.numpy.sum(p["w"] ** 2) + fx.numpy.sum(p["b"])
+        extra = {"value": loss(params), "grad": params, "value_fn": loss, "obj_fn": loss, "grad_fn": fx.grad(loss)}
+        state = value.init(params)
+        for _ in range(2):
+            _, state = value.update(params, state, params, **extra)
+    elif isinstance(value, fx.metrics.Metric):
+        value.of(fx.numpy.ones((4, 3)), fx.numpy.zeros(4, "int32"))
+    elif dataclasses.is_dataclass(value) and type(value).__module__ == "fx.data.transforms":
+        value(fx.random.key(0), fx.numpy.ones((8, 8, 3)))
+    elif hasattr(value, "__getitem__") and type(value).__module__.startswith("fx.data"):
+        value[0] if len(value) else None
+    elif inspect.isfunction(value) and value.__qualname__.endswith("_schedule.<locals>.schedule"):
+        value(3)
+    return value
 
 
 def _matrix():
@@ -189,22 +212,37 @@ GOOD = [
 
 SKIP = {
     "fx.lax.while_loop", "fx.lax.fori_loop",  # endless loops are no mistake; the templates call them
-    "fx.config",  # settings of the process
+    "fx.config", "fx.numpy.set_printoptions", "fx.numpy.printoptions",  # settings of the process
+    "fx.numpy.save", "fx.numpy.savez", "fx.numpy.savez_compressed", "fx.numpy.savetxt",  # they write files
     "fx.tree.register_node", "fx.tree.register_node_class", "fx.tree.register_node_with_keys",
     "fx.tree.register_static", "fx.tree.register_dataclass",  # types stay registered
     "fx.checkpoint_policies.dots_saveable", "fx.checkpoint_policies.dots_with_no_batch_dims_saveable",
     "fx.checkpoint_policies.checkpoint_dots", "fx.checkpoint_policies.checkpoint_dots_with_no_batch_dims",  # fx calls
     "fx.nn.Layer", "fx.nn.initializers.Initializer",  # protocols
     "fx.tree.TreeDef", "fx.Array", "fx.numpy.ndarray", "fx.Program",  # made by fx alone
+    "fx.io.save", "fx.train.Checkpoint", "fx.train.CsvLog", "fx.train.JsonLog", "fx.train.TensorBoard",  # write files
+    "fx.optim.Optimizer", "fx.optim.MultiSteps", "fx.stats.ModeResult",  # they hold what they are given
+    "fx.data.Source", "fx.data.Sampler", "fx.train.Callback", "fx.metrics.Metric",  # protocols
+    "fx.train.Progress", "fx.train.TrainState", "fx.train.Result", "fx.train.History",  # made by fx alone
+    "fx.train.fit",  # as many epochs as asked; the templates call it
 }  # fmt: skip
 
 NAMESPACES = """
-fx fx.numpy fx.numpy.linalg fx.lax fx.random fx.tree fx.nn fx.nn.initializers fx.losses fx.optim fx.debug
-fx.checkpoint_policies
+fx fx.numpy fx.numpy.linalg fx.numpy.fft fx.lax fx.lax.linalg fx.random fx.tree fx.nn fx.nn.initializers
+fx.losses fx.optim fx.optim.schedules fx.debug fx.checkpoint_policies fx.linalg fx.fft fx.signal
+fx.signal.windows fx.image fx.ops fx.special fx.stats fx.metrics fx.data fx.data.transforms fx.train fx.io
+fx.ode fx.scipy.optimize fx.scipy.interpolate fx.scipy.sparse.linalg fx.scipy.cluster.vq
 """.split()
 
-FLAT = ("fx.numpy.linalg", "fx.debug", "fx.checkpoint_policies", "fx.nn.initializers")
+FLAT = {
+    "fx.numpy.linalg", "fx.numpy.fft", "fx.debug", "fx.checkpoint_policies", "fx.nn.initializers",
+    "fx.optim.schedules", "fx.signal.windows", "fx.data.transforms", "fx.lax.linalg", "fx.scipy.optimize",
+    "fx.scipy.interpolate", "fx.scipy.cluster.vq",
+}  # fmt: skip
 """Namespaces that are one file: what they import is not theirs."""
+
+MADE = ("fx.optim.", "fx.metrics.", "fx.data.")
+"""What these namespaces make is used."""
 
 TEMPLATES = """
 fx.grad({f})({a}) fx.grad({f},{x})({a},{a}) fx.value_and_grad({f},has_aux={b})({a}) fx.jit({f})({a})
@@ -254,6 +292,9 @@ def surface():
             if name.startswith("_") or f"{space}.{name}" in SKIP or not _is_public(value, module):
                 continue
             found.append((f"{space}.{name}", _parameters(value)))
+    for name, value in vars(fx.stats).items():
+        functions = getattr(value, "functions", ())
+        found += [(f"fx.stats.{name}.{f}", _parameters(getattr(value, f))) for f in functions]
     for name, value in sorted(METHODS.items()):
         if callable(value) and not name.startswith("__"):
             found.append((f"method({{r}},{name!r},", _parameters(value)[1:]))
@@ -263,7 +304,7 @@ def surface():
 def _is_public(value, module):
     if isinstance(value, types.ModuleType) or not callable(value):
         return False
-    if isinstance(value, type) and issubclass(value, (BaseException, tuple, np.generic)):
+    if isinstance(value, type) and issubclass(value, (BaseException, tuple, np.generic, enum.Enum)):
         return False
     home = getattr(value, "__module__", "") or ""
     if module.__name__ in FLAT:
@@ -318,7 +359,8 @@ class Writer:
         args = [a for a in args if a not in keywords] + keywords
         if r.random() < 0.02:
             args.append("nonsense=1")
-        return text + ",".join(args) + ")" if text.endswith(",") else f"{text}({','.join(args)})"
+        call = text + ",".join(args) + ")" if text.endswith(",") else f"{text}({','.join(args)})"
+        return f"used({call})" if text.startswith(MADE) else call
 
     def _argument(self, name):
         r = self.rng

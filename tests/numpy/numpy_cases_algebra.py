@@ -28,6 +28,8 @@ from numpy_cases import (
     each,
 )
 
+import fx.numpy as fnp
+
 TABLE = {}
 M43 = B.T.copy()
 STACK = np.swapaxes(CUBE, 1, 2).copy()
@@ -346,7 +348,7 @@ TABLE["vectorize"] = []
 
 for name in ("bartlett", "blackman", "hamming", "hanning"):
     TABLE[name] = change([C(0), C(1), C(2), C(7), C(8)], rtol=1e-12)
-TABLE["kaiser"] = [C(7, 8.6), C(1, 3.0), C(8, 0.0)]
+TABLE["kaiser"] = [C(5, SCALAR), C(7, 8.6), C(1, 3.0), C(8, 0.0)]
 
 TABLE["allclose"] = change(
     [C(A, B), C(A, A + 1e-12), C(NANS, NANS, equal_nan=True), C(INTS, INTS)], grad=False
@@ -358,3 +360,51 @@ TABLE["array_equiv"] = change([C(A, B), C(V, V[None]), C(A, V), C(A, CUBE[:, :2,
 TABLE["isrealobj"] = each(A, COMPLEX, INTS)
 TABLE["iscomplexobj"] = each(A, COMPLEX, INTS)
 TABLE["isscalar"] = [C(3.0), C(A)]
+
+
+def _in_place(change):
+    """What one of NumPy's functions leaves of its argument."""
+
+    def oracle(x, *args):
+        x = x.copy()
+        change(x, *args)
+        return x
+
+    return oracle
+
+
+SOME = A > 0
+TABLE["put"] = [
+    c._replace(oracle=_in_place(np.put))
+    for c in (
+        C(A, np.array([0, 5, 5, -1]), np.array([9.0, 8.0, 7.0, 6.0])),
+        C(A, [1, 2, 3], 2.5),
+        C(A, 3, 2.5),
+        C(A, np.array([[1, 2], [3, 4]]), np.array([9.0, 8.0, 7.0])),
+        C(INTS, np.array([30, -40]), np.array([5]), "wrap"),
+        C(INTS, np.array([30, -40]), np.array([5, 6]), "clip"),
+        C(A, np.zeros(0, int), 1.0),
+    )
+]
+TABLE["place"] = [
+    c._replace(oracle=_in_place(np.place), jit=False)
+    for c in (
+        C(A, SOME, np.array([9.0, 8.0, 7.0])),
+        C(A, SOME, np.arange(40.0)),
+        C(INTS, INTS, np.array([1, 2])),
+        C(A, A > 99, np.zeros(0)),
+    )
+]
+TABLE["place"][:2] = change(TABLE["place"][:2], jit=True)
+TABLE["putmask"] = [
+    c._replace(oracle=_in_place(np.putmask))
+    for c in (C(A, SOME, B), C(A, SOME, np.array([9.0, 8.0])), C(INTS, INTS > 0, INTS * 10), C(A, SOME, 2.5))
+]
+TABLE["mask_indices"] = [
+    C(*args)._replace(oracle=lambda n, f, k=0: np.mask_indices(n, getattr(np, f.__name__), k))
+    for args in ((3, fnp.triu), (4, fnp.tril, 1), (0, fnp.triu))
+]
+TABLE["real_if_close"] = [
+    c._replace(jit=False)
+    for c in (C(A), C(COMPLEX), C(A + 1e-16j), C(A + 1e-12j), C(A + 1e-12j, 1e6), C(INTS))
+]

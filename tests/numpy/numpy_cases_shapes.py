@@ -51,6 +51,8 @@ TABLE["asarray"] = [
     C(np.float32(2)),
 ]
 TABLE["array"] = [*TABLE["asarray"], C([1, 2], ndmin=3), C(A, ndmin=4), C(A, copy=True), C(5, ndmin=1)]
+for name in ("asanyarray", "ascontiguousarray", "asfortranarray", "asarray_chkfinite"):
+    TABLE[name] = [c._replace(jit=False) for c in (C([[1.0, 2], [3, 4]]), C(A), C(INTS), C(STRIDED))]
 TABLE["from_dlpack"] = [C(A)._replace(jit=False, grad=False), C(INTS)._replace(jit=False)]
 for name in ("zeros", "ones", "empty"):
     TABLE[name] = [

@@ -84,7 +84,10 @@ def jax_function(name):
     function = getattr(jnp, name)
     if name in INDEXED:
         return lambda key: function[key]
-    return functools.partial(function, inplace=False) if name == "fill_diagonal" else function
+    return functools.partial(function, inplace=False) if name in COPYING else function
+
+
+COPYING = ("fill_diagonal", "put", "place")
 
 
 def cases_with_derivatives(name):

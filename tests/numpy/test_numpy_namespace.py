@@ -47,9 +47,13 @@ NOT_FUNCTIONS = {
     "integer",
     "signedinteger",
     "unsignedinteger",
+    "flexible",
+    "character",
+    "object_",
+    "ComplexWarning",
 }
 DTYPES = {name for name in dir(fnp) if type(getattr(fnp, name)).__name__ == "ScalarType"}
-TESTED_BELOW = {
+TESTED_ELSEWHERE = {  # test_numpy_semantics, test_numpy_ufuncs, test_numpy_files_and_text
     "can_cast",
     "einsum_path",
     "finfo",
@@ -59,6 +63,12 @@ TESTED_BELOW = {
     "promote_types",
     "result_type",
     "vectorize",
+    *("frompyfunc", "ufunc", "common_type", "min_scalar_type", "iterable"),
+    *("frombuffer", "fromfile", "fromiter", "fromstring", "genfromtxt", "loadtxt", "savetxt"),
+    *("load", "save", "savez", "savez_compressed"),
+    *("array2string", "array_repr", "array_str", "base_repr", "binary_repr"),
+    *("format_float_positional", "format_float_scientific"),
+    *("get_printoptions", "printoptions", "set_printoptions"),
 }
 PUBLIC = sorted(
     name
@@ -132,7 +142,7 @@ def arrays_of(out):
 
 
 def test_every_public_name_has_cases():
-    missing = set(PUBLIC) - set(NAMES) - NOT_FUNCTIONS - DTYPES - TESTED_BELOW
+    missing = set(PUBLIC) - set(NAMES) - NOT_FUNCTIONS - DTYPES - TESTED_ELSEWHERE
     assert not missing
     assert not set(NAMES) - set(PUBLIC)
     assert len(PUBLIC) > 300

@@ -359,3 +359,22 @@ def test_multi_dot_chooses_the_cheap_order():
     np.testing.assert_array_equal(fnp.linalg.multi_dot(parts), parts[0] @ (parts[1] @ parts[2]))
     program = str(fx.make_program(lambda *xs: fnp.linalg.multi_dot(xs))(*parts))
     assert program.index("2,1") < program.index("10,1", program.index("2,1"))
+
+
+def test_the_short_way_of_eager_calls_writes_nowhere_and_keeps_single_precision():
+    """Where NumPy's next positional argument is out= or copy=, fx has its own answer."""
+    x, y = fnp.asarray([1.0, np.nan, 3.0]), fnp.zeros(())
+    fnp.nan_to_num(x, False)
+    with pytest.raises(TypeError):
+        fnp.mean(x, 0, None, y)
+    assert np.isnan(np.asarray(x)[1]) and float(y) == 0
+    for call in (
+        lambda x: fnp.interp(x, x, x),
+        fnp.median,
+        fnp.std,
+        lambda x: fnp.quantile(x, 0.3),
+        fnp.sinc,
+        fnp.i0,
+    ):
+        assert call(fnp.ones(3, "float32")).dtype == np.float32
+    assert type(fnp.tril(fnp.ones((2, 2)))) is fx.Array and type(fnp.nonzero(x)) is tuple
