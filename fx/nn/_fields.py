@@ -123,7 +123,7 @@ def _frozen(value: Any) -> Any:
 def texts(layer: Any) -> list[str]:
     """Fields as arguments: those without a default by place, the others where they differ from it."""
     found = []
-    for f in fields(layer):
+    for f in sorted(fields(layer), key=lambda f: f.kw_only):
         value = getattr(layer, f.name)
         default = f.default if f.default_factory is MISSING else f.default_factory()
         if default is MISSING and not f.kw_only:

@@ -51,9 +51,33 @@ def number(x: Any, what: str) -> Any:
     """
     if isinstance(x, (int, float)) and not isinstance(x, bool):
         return x
-    if isinstance(x, (fx.Array, np.ndarray, np.generic)) and x.shape == () and x.dtype.kind in "fiu":
+    if isinstance(x, (fx.Array, np.ndarray, np.generic)) and x.shape == () and _is_real(x.dtype):
         return x
     raise fx.ArgumentError(f"{what} must be a real number; got {brief(x)}.")
+
+
+def _is_real(dtype: Any) -> bool:
+    return dtype.kind in "fiu" or (dtype.kind == "V" and bool(fnp.issubdtype(dtype, fnp.floating)))
+
+
+def factor(x: Any, what: str) -> Any:
+    """A Python number as it is, anything else as a real Array, which may broadcast.
+
+    Raises:
+        DTypeError: x is complex. ArgumentError: x is no array.
+    """
+    return x if isinstance(x, (int, float)) else real(x, what)
+
+
+def function(x: Any, what: str) -> Any:
+    """x if it can be called.
+
+    Raises:
+        ArgumentError: it cannot.
+    """
+    if not callable(x):
+        raise fx.ArgumentError(f"{what} must be a function; got {brief(x)}.")
+    return x
 
 
 def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,22 +21,28 @@ from .initializers import Initializer
 
 
 class _Affine(Layer):
-    """Parameters of y = normalized * scale + bias, over the axes of `_shape`."""
+    """What the norms share: y = normalized * scale + bias, over the axes of `_shape`."""
+
+    _: KW_ONLY
+    eps: float = 1e-5
+    use_scale: bool = True
+    use_bias: bool = True
+    scale_init: Initializer = initializers.ones
+    bias_init: Initializer = initializers.zeros
+    dtype: Any = None
+    """dtype of the parameters; None is the default float."""
 
     def _shape(self) -> tuple[int, ...]:
         raise NotImplementedError
 
     def parameters(self) -> dict[str, Parameter]:
-        made = {}
-        if self.use_scale:  # type: ignore[attr-defined]
-            made["scale"] = Parameter(self._shape(), self.scale_init, self.dtype)  # type: ignore[attr-defined]
-        if self.use_bias:  # type: ignore[attr-defined]
-            made["bias"] = Parameter(self._shape(), self.bias_init, self.dtype)  # type: ignore[attr-defined]
-        return made
+        scale = Parameter(self._shape(), self.scale_init, self.dtype)
+        bias = Parameter(self._shape(), self.bias_init, self.dtype)
+        return {**({"scale": scale} if self.use_scale else {}), **({"bias": bias} if self.use_bias else {})}
 
     def scaled(self, p: Scope, y: fx.Array) -> fx.Array:
-        y = y * p.scale if self.use_scale else y  # type: ignore[attr-defined]
-        return y + p.bias if self.use_bias else y  # type: ignore[attr-defined]
+        y = y * p.scale if self.use_scale else y
+        return y + p.bias if self.use_bias else y
 
 
 class BatchNorm(_Affine):
@@ -63,16 +69,9 @@ class BatchNorm(_Affine):
 
     features: int
     _: KW_ONLY
-    eps: float = 1e-5
     momentum: float | None = 0.1
-    use_scale: bool = True
-    use_bias: bool = True
     axis_name: Any = None
     track: bool = True
-    scale_init: Initializer = initializers.ones
-    bias_init: Initializer = initializers.zeros
-    dtype: Any = None
-    """dtype of the parameters; None is the default float."""
 
     def validate(self) -> None:
         positive(self, "features")
@@ -163,14 +162,6 @@ class LayerNorm(_Affine):
     """
 
     shape: int | Sequence[int]
-    _: KW_ONLY
-    eps: float = 1e-5
-    use_scale: bool = True
-    use_bias: bool = True
-    scale_init: Initializer = initializers.ones
-    bias_init: Initializer = initializers.zeros
-    dtype: Any = None
-    """dtype of the parameters; None is the default float."""
 
     def validate(self) -> None:
         _check_shape(self, self._shape())
@@ -193,12 +184,7 @@ class RMSNorm(_Affine):
     shape: int | Sequence[int]
     _: KW_ONLY
     eps: float = 1e-6
-    use_scale: bool = True
-    scale_init: Initializer = initializers.ones
-    dtype: Any = None
-    """dtype of the parameters; None is the default float."""
-
-    use_bias = False
+    use_bias: bool = False
 
     def validate(self) -> None:
         _check_shape(self, self._shape())
@@ -220,14 +206,6 @@ class GroupNorm(_Affine):
 
     groups: int
     features: int
-    _: KW_ONLY
-    eps: float = 1e-5
-    use_scale: bool = True
-    use_bias: bool = True
-    scale_init: Initializer = initializers.ones
-    bias_init: Initializer = initializers.zeros
-    dtype: Any = None
-    """dtype of the parameters; None is the default float."""
 
     def validate(self) -> None:
         positive(self, "groups", "features")
@@ -259,13 +237,8 @@ class InstanceNorm(_Affine):
 
     features: int
     _: KW_ONLY
-    eps: float = 1e-5
     use_scale: bool = False
     use_bias: bool = False
-    scale_init: Initializer = initializers.ones
-    bias_init: Initializer = initializers.zeros
-    dtype: Any = None
-    """dtype of the parameters; None is the default float."""
 
     def validate(self) -> None:
         positive(self, "features")

@@ -15,6 +15,7 @@ import numpy as np
 import fx
 import fx.numpy as fnp
 from fx import random
+from fx.special import logsumexp as logsumexp
 
 from ._inputs import in_float32, limits, real
 
@@ -85,39 +86,6 @@ def _mass(e: fx.Array, axis: Any) -> fx.Array:
     return fnp.sum(e, axis, keepdims=True) + float(limits(e.dtype).eps) / 4
 
 
-def logsumexp(
-    a: Any,
-    axis: Any = None,
-    b: Any = None,
-    keepdims: bool = False,
-    return_sign: bool = False,
-    where: Any = None,
-) -> Any:
-    """log(sum(b * exp(a))) over an axis, several, or all (None).
-
-    Args:
-        b: factors, broadcast against a; where one is 0, a does not matter. A negative sum gives NaN.
-        return_sign: return (log(abs(sum)), sign of the sum) instead.
-        where: boolean, broadcasts against a: elements that count.
-    """
-    a = real(a, "logsumexp")
-    if a.dtype.itemsize == 2:
-        wide = logsumexp(a.astype(fnp.float32), axis, b, keepdims, return_sign, where)
-        return fx.tree.map(lambda y: y.astype(a.dtype), wide)
-    a = _masked(a, where)
-    if b is not None:
-        b = real(b, "logsumexp: b")
-        a = fnp.where(b != 0.0, a, -float("inf"))
-    largest = _largest(a, axis)
-    shift = fnp.where(fnp.isfinite(largest), largest, 0.0)
-    e = fnp.exp(a - shift)
-    total = fnp.sum(e if b is None else b * e, axis, keepdims=keepdims)
-    y = _safe_log(fnp.absolute(total)) + (shift if keepdims else fnp.squeeze(shift, _axes(axis, a.ndim)))
-    if return_sign:
-        return y, fnp.sign(total)
-    return y if b is None else fnp.where(total < 0.0, float("nan"), y)
-
-
 def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> fx.Array:
     """log(mean(exp(x))) over an axis, several, or all (None): -inf over no element.
 
@@ -131,16 +99,6 @@ def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = Fal
     else:
         count = fnp.sum(fnp.broadcast_to(where, x.shape), axis, keepdims=keepdims)
     return total - fnp.log(fnp.maximum(count, 1).astype(total.dtype))
-
-
-def _safe_log(x: fx.Array) -> fx.Array:
-    """log(x) whose derivative at 0 is 0."""
-    zero = x == 0.0
-    return fnp.where(zero, -float("inf"), fnp.log(fnp.where(zero, 1.0, x)))
-
-
-def _axes(axis: Any, ndim: int) -> Any:
-    return tuple(range(ndim)) if axis is None else axis
 
 
 def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> fx.Array:

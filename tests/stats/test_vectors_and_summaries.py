@@ -82,7 +82,11 @@ def test_multinomial():
 DATA, WEIGHTS, PLACES = RNG.normal(size=(2, 30)), RNG.uniform(size=30), RNG.normal(size=(2, 4))
 
 
-@pytest.mark.parametrize("bandwidth", [None, "scott", "silverman", 0.3, lambda kde: kde.n**-0.2], ids=str)
+@pytest.mark.parametrize(
+    "bandwidth",
+    [None, "scott", "silverman", 0.3, lambda kde: kde.n**-0.2],
+    ids=["default", "scott", "silverman", "number", "function"],
+)
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 def test_gaussian_kde(bandwidth, weights):
     ours, theirs = (
