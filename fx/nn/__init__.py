@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import initializers as initializers
+from ._activation_layers import PReLU as PReLU, RReLU as RReLU
 from ._activations import (
     celu as celu,
     elu as elu,

@@ -13,7 +13,7 @@ import fx.numpy as fnp
 from fx import lax
 
 from . import initializers
-from ._checks import positive
+from ._checks import positive, probability
 from ._inputs import as_array, in_float32, real
 from ._layer import Layer, Parameter
 from ._scope import Scope
@@ -126,7 +126,7 @@ BatchNorm1d = BatchNorm2d = BatchNorm3d = BatchNorm
 
 def _moments(layer: BatchNorm, x: fx.Array, mask: Any) -> tuple[fx.Array, fx.Array, Any]:
     """Mean and variance per channel, in at least float32, and how many values they are of."""
-    wide = x.astype(fnp.float32) if x.dtype.itemsize < 4 else x
+    wide = _at_least_single(x)
     axes = tuple(range(x.ndim - 1))
     if mask is None:
         n = math.prod(x.shape[:-1])
@@ -144,6 +144,10 @@ def _moments(layer: BatchNorm, x: fx.Array, mask: Any) -> tuple[fx.Array, fx.Arr
     mean = _over_devices(layer, total(wide)) / count
     deviation = wide - mean
     return mean, _over_devices(layer, total(deviation * deviation)) / count, count
+
+
+def _at_least_single(x: fx.Array) -> fx.Array:
+    return x.astype(fnp.float32) if x.dtype.itemsize < 4 else x
 
 
 def _over_devices(layer: BatchNorm, x: fx.Array) -> fx.Array:
@@ -232,19 +236,32 @@ class GroupNorm(_Affine):
 class InstanceNorm(_Affine):
     """Each channel of each example normalized over space. x: (batch, *space, features).
 
-    Parameters, if asked for: scale (features,), bias (features,). Source: Ulyanov, Vedaldi, Lempitsky 2016.
+    Args:
+        track: keep running averages of the means and variances in training, and use them otherwise.
+        momentum: running = (1 - momentum) * running + momentum * new, new being the mean over the batch.
+
+    Parameters, if asked for: scale (features,), bias (features,). State with `track`: mean, var (features,).
+
+    Source: Ulyanov, Vedaldi, Lempitsky 2016.
     """
 
     features: int
     _: KW_ONLY
     use_scale: bool = False
     use_bias: bool = False
+    track: bool = False
+    momentum: float = 0.1
 
     def validate(self) -> None:
         positive(self, "features")
+        probability(self, "momentum")
 
     def _shape(self) -> tuple[int, ...]:
         return (self.features,)
+
+    def state(self) -> dict[str, Parameter]:
+        averages = {"mean": Parameter(self._shape()), "var": Parameter(self._shape(), initializers.ones)}
+        return averages if self.track else {}
 
     def forward(self, p: Scope, x: Any) -> fx.Array:
         """The normalized x.
@@ -257,7 +274,18 @@ class InstanceNorm(_Affine):
             raise fx.ShapeError(
                 f"{self} takes x of shape (batch, *space, {self.features}); x has shape {x.shape}."
             )
-        return self.scaled(p, _standardized(x, tuple(range(1, x.ndim - 1)), self.eps))
+        if self.track and not p.training:
+            return self.scaled(p, ((x - p.mean) * lax.rsqrt(p.var + self.eps)).astype(x.dtype))
+        axes = tuple(range(1, x.ndim - 1))
+        if self.track:
+            self._averaged(p, fx.stop_gradient(x), axes)
+        return self.scaled(p, _standardized(x, axes, self.eps))
+
+    def _averaged(self, p: Scope, x: fx.Array, axes: tuple[int, ...]) -> None:
+        wide, n = _at_least_single(x), math.prod(x.shape[1:-1])
+        rate = self.momentum
+        p.mean = (1 - rate) * p.mean + rate * wide.mean((0, *axes))
+        p.var = (1 - rate) * p.var + rate * (wide.var(axes) * (n / max(n - 1, 1))).mean(0)
 
 
 InstanceNorm1d = InstanceNorm2d = InstanceNorm3d = InstanceNorm

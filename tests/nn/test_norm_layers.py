@@ -142,6 +142,22 @@ def test_group_and_instance_norm():
         )
 
 
+def test_instance_norm_with_running_averages():
+    x = draw(3, 4, 5, 6)
+    layer = nn.InstanceNorm(
+        6, track=True, momentum=0.3, use_scale=True, use_bias=True, bias_init=NORMAL, **WIDE
+    )
+    params, state = fx.tree.map(lambda a: a.astype(fnp.float64), layer.init(KEY))
+    module = load(torch.nn.InstanceNorm2d(6, affine=True, momentum=0.3, track_running_stats=True), params)
+    check(layer, params, x, module, state=state, training=True)
+    _, state = layer.apply(params, x, state=state, training=True)
+    np.testing.assert_allclose(state["mean"], module.running_mean, rtol=1e-10)
+    np.testing.assert_allclose(state["var"], module.running_var, rtol=1e-10)
+    module.eval()
+    module.zero_grad()
+    check(layer, params, x, module, state=state)
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_local_response_norm(size):
     x = draw(2, 4, 7)

@@ -146,6 +146,23 @@ def test_fold_and_unfold():
         nn.Fold(2)
 
 
+def test_activations_with_parameters_or_draws():
+    x = draw(4, 3)
+    for layer, slope in ((nn.PReLU(dtype=fnp.float64), 0.25), (nn.PReLU(3, dtype=fnp.float64), [0.25] * 3)):
+        params = layer.init(KEY)
+        assert params["slope"].tolist() == slope
+        weight = torch.tensor(np.atleast_1d(slope), requires_grad=True)
+        theirs = F.prelu(torch.tensor(x), weight)
+        np.testing.assert_allclose(layer.apply(params, x), theirs.detach(), rtol=1e-12)
+        theirs.sum().backward()
+        gradient = fx.grad(lambda p: layer.apply(p, x).sum())(params)["slope"]
+        np.testing.assert_allclose(np.atleast_1d(gradient), weight.grad, rtol=1e-12)
+    np.testing.assert_allclose(nn.RReLU().apply({}, x), F.rrelu(torch.tensor(x)), rtol=1e-12)
+    drawn = np.asarray(nn.RReLU(0.2, 0.4).apply({}, x, key=KEY))
+    slopes = (drawn / x)[x < 0]
+    assert (slopes >= 0.2).all() and (slopes < 0.4).all() and len(set(slopes)) > 3
+
+
 def test_dropouts_of_channels():
     x = fnp.ones((50, 4, 5, 20))
     y = np.asarray(nn.Dropout2d(0.3).apply({}, x, key=KEY))
