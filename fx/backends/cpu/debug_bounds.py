@@ -74,6 +74,8 @@ def _pages(nbytes: int) -> int:
 class GuardedEmission(Emission):
     """Code on guarded arenas, which tells where it is before each step."""
 
+    gathers = False
+
     def function(self, name: str, program: Program) -> Any:
         inner = super().function(name, program)
         _inner_arenas.setdefault(self.module, {})[name] = self.arena

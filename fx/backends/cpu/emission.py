@@ -17,6 +17,7 @@ from ...compiler.nest import View, row_major
 from ...compiler.schedule import Schedule, Step
 from ...core.program import Program, Var
 from ...core.structure import Literal
+from . import crowds
 from .control import Branch, Inner, Repeat, control_for, is_native, outputs_of, schedule_of
 from .llvm import Function, Module, Value, i64
 from .loops import Plan
@@ -67,6 +68,9 @@ def emit(schedule: Schedule, profile: bool = False, writer: type[Emission] | Non
 class Emission:
     """The code of one schedule; inner Programs of control flow have emissions of their own in the same module."""
 
+    gathers = True
+    """Whether nests that do not wait for one another run together."""
+
     def __init__(self, schedule: Schedule, module: Module, prefix: str = ""):
         self.schedule, self.steps = schedule, schedule.steps
         self.module, self.prefix = module, prefix
@@ -74,6 +78,7 @@ class Emission:
         self.kernels: dict[int, list[Kernel]] = {}
         self.controls: dict[int, Branch | Repeat] = {}
         self.times: Value | None = None
+        self.crowds: dict[int, range] = {}
 
     def run(self) -> Emitted:
         """Entry points for Python."""
@@ -94,6 +99,8 @@ class Emission:
                 ]
             elif self.native[n] and operation_for(step.eqn) is None:
                 self.controls[n] = control_for(self, step.eqn)
+        if self.gathers and self.times is None:
+            self.crowds = crowds.find(self)
 
     def inner(self, program: Program) -> Inner:
         """The function of an inner Program, written once a module."""
@@ -149,28 +156,29 @@ class Emission:
         piece = [0] * len(self.steps)
         for n in range(1, len(self.steps)):
             piece[n] = piece[n - 1] + (not self.native[n] or not self.native[n - 1])
+        self.maker: dict[Var, int] = {}
         for n in range(len(self.steps)):
+            first, end = self.span(n)
             for v in self.reads(n):
-                last[v] = n
+                last[v] = end
                 if v in born and piece[born[v]] != piece[n]:
                     crossing.add(v)
             for v in self.writes(n):
-                born[v] = n
-                last[v] = n
+                born[v], last[v], self.maker[v] = first, end, n
                 if not self.native[n]:
                     crossing.add(v)
         self.born, self.last = born, last
         self.intervals = []
         inside: dict[Var, Interval] = {}
         self.same: dict[Var, Var] = {}
-        for v, n in born.items():
+        for v, n in self.maker.items():
             if v in crossing:
                 self.registers.setdefault(v, len(self.registers))
                 continue
-            x = Interval(v, v.aval.nbytes, n, last[v])
+            x = Interval(v, v.aval.nbytes, born[v], last[v])
             for u in self.reads(n) if self.steps[n].eqn is None else ():
                 key = self.same.get(u, u)
-                if key in inside and inside[key].last == n and self.in_place(n, u, v):
+                if key in inside and inside[key].last == self.span(n)[1] and self.in_place(n, u, v):
                     self.same[v] = key
                     x = inside[key]._replace(last=last[v])
                     break
@@ -179,17 +187,30 @@ class Emission:
         for n, step in enumerate(self.steps):
             size = self.scratch_of(n, step)
             if size:
-                self.intervals.append(Interval(("scratch", n), size, n, n))
+                self.intervals.append(Interval(("scratch", n), size, *self.span(n)))
         self.arena = self.arrange(self.intervals)
 
     def arrange(self, intervals: Sequence[Interval]) -> Arena:
         """Places for memory that lives from step to step."""
         return plan(intervals)
 
+    def span(self, n: int) -> tuple[int, int]:
+        """The first and the last step of those that run together with step n."""
+        crowd = self.crowds.get(n)
+        return (n, n) if crowd is None else (crowd.start, crowd.stop - 1)
+
+    def is_only_reader(self, n: int, u: Var) -> bool:
+        """Whether none of the steps that run together with step n reads the memory of u."""
+        key = self.same.get(u, u)
+        others = (m for m in self.crowds.get(n, ()) if m != n)
+        return not any(self.same.get(x, x) == key for m in others for x in self.reads(m))
+
     def in_place(self, n: int, u: Var, v: Var) -> bool:
         """Whether step n may write v where it reads u: every element is read just before it is written."""
         step = self.steps[n]
         if step.eqn is not None or len(step.nests) != 1 or u.aval.nbytes != v.aval.nbytes:
+            return False
+        if not self.is_only_reader(n, u):
             return False
         if u.aval.dtype.itemsize != v.aval.dtype.itemsize:
             return False
@@ -217,14 +238,20 @@ class Emission:
                     or (v.aval.shape, v.aval.dtype) != (u.aval.shape, u.aval.dtype)
                 ):
                     continue
-                n = self.born.get(v, -1)
+                n = self.maker.get(v, -1)
                 read = self.last.get(u, -1)
-                if n >= 0 and self.native[n] and (read < n or (read == n and self.in_place(n, u, v))):
+                if n < 0 or not self.native[n]:
+                    continue
+                first, end = self.span(n)
+                if read < first or (read == end and self.in_place(n, u, v)):
                     found[r] = self.registers[u]
                     break
         return found
 
     def scratch_of(self, n: int, step: Step) -> int:
+        if n in self.crowds:
+            crowd = self.crowds[n]
+            return crowds.size_of([self.kernels[m][0] for m in crowd]) if n == crowd.start else 0
         if step.eqn is None:
             return sum(aligned(k.scratch) for k in self.kernels[n] if k.scratch)
         if not self.native[n]:
@@ -270,9 +297,18 @@ class Emission:
         return Segment(name, reads, [self.registers[v] for v in touched if v in self.registers and v in made])
 
     def in_order(self, f: Function, run: Sequence[int]) -> None:
-        """Steps one after the other."""
+        """Steps one after the other, crowds of them at once."""
         write = self.timed if self.times else self.step
-        self.divided(f, [lambda part, n=n: write(part, n) for n in run])  # type: ignore[misc]
+        self.divided(
+            f,
+            [
+                lambda part, n=n: (
+                    crowds.emit(self, part, self.crowds[n]) if n in self.crowds else write(part, n)
+                )
+                for n in run
+                if self.span(n)[0] == n
+            ],
+        )  # type: ignore[misc]
 
     def divided(self, f: Function, writers: Sequence[Callable[[Function], None]]) -> None:
         """What writers write; that of many in functions, since code generation is not linear in a function's size."""

@@ -63,6 +63,8 @@ class Plan:
         self._blocks()
         self._stages()
         self.units = numel(a.size for a in self.unit_axes) * self.blocks
+        self.work = numel(self.nest.shape) * max(4, self._weight())
+        """Element-operations."""
         self.chunks = self._chunks()
 
     # What is needed
@@ -270,10 +272,9 @@ class Plan:
 
     def _chunks(self) -> int:
         """Parts that may run in parallel: by shape alone, so that results do not depend on threads."""
-        work = numel(self.nest.shape) * max(4, self._weight())
-        if work < PARALLEL_WORK:
+        if self.work < PARALLEL_WORK:
             return 1
-        limit = 1 << (work // (PARALLEL_WORK // 2)).bit_length() - 1
+        limit = 1 << (self.work // (PARALLEL_WORK // 2)).bit_length() - 1
         columns = [v for v in self.reductions if self.is_column(v)]
         if columns:
             limit = min(limit, max(1, self.units // 16))
