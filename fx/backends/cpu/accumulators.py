@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ...core.program import Equation, Var
 from ...core.structure import Literal
-from . import pointwise
+from . import complex_numbers, pointwise
+from .complex_numbers import Pair
 from .llvm import Function, Value, bits_of, const, vector
 from .pointwise import register_type
 
@@ -64,8 +63,15 @@ def limits(dtype: Any) -> tuple[int, int]:
     return (0, (1 << bits) - 1) if dtype.kind == "u" else (-(1 << bits - 1), (1 << bits - 1) - 1)
 
 
-def literal(v: Literal, lanes: int) -> Value:
-    return const(vector(register_type(v.aval.dtype), lanes), python_number(v.value, v.aval.dtype))
+def literal(v: Literal, lanes: int) -> Value | Pair:
+    return constant(v.value, v.aval.dtype, lanes)
+
+
+def constant(value: Any, dtype: Any, lanes: int) -> Value | Pair:
+    """A static number in every lane."""
+    if dtype.kind == "c":
+        return complex_numbers.constant(value, dtype, lanes)
+    return const(vector(register_type(dtype), lanes), python_number(value, dtype))
 
 
 def python_number(value: Any, dtype: Any) -> Any:
@@ -73,8 +79,6 @@ def python_number(value: Any, dtype: Any) -> Any:
     x = dtype.type(value)
     if dtype.kind in "fV":
         return float(x)
-    if dtype.kind == "c":
-        return int.from_bytes(np.asarray(x, dtype).tobytes(), "little")
     return bool(x) if dtype.kind == "b" else int(x)
 
 

@@ -12,12 +12,9 @@ from ...compiler.nest import Access, Nest, numel, row_major
 from ...core.program import Equation, Var
 from ...core.structure import Literal
 from ...primitives import shape
-from . import pointwise
-from .accumulators import (
-    dtype_of,
-    literal,
-    python_number,
-)
+from . import complex_numbers, pointwise
+from .accumulators import constant, dtype_of, literal
+from .complex_numbers import Pair
 from .llvm import Function, Value, const, i64, lanes_of, scalar_of, vector
 from .loops import Plan
 from .pointwise import from_memory, memory_type, register_type, to_memory
@@ -55,7 +52,7 @@ class Values:
     def spread_row(self, v: Any) -> None:
         """A row value made ready for the loops: one copy per lane."""
         if v not in self.splats:
-            self.splats[v] = self.f.splat(self.row_value(v), self.plan.lanes // self.row_lanes)
+            self.splats[v] = self.splat(self.row_value(v), self.plan.lanes // self.row_lanes)
 
     def row_value(self, v: Any) -> Value:
         """A value that does not change inside the unit."""
@@ -73,12 +70,10 @@ class Values:
 
     def row_load(self, v: Var) -> Value:
         access = self.plan.accesses[v]
-        kind = memory_type(v.aval.dtype)
         pointer = self.row_pointer(access)
         stride = self.lane_stride(access) if not self.plan.lane_inner else 0
         if stride == 0:
-            x = from_memory(self.f, self.f.load(kind, pointer), v.aval.dtype)
-            return self.f.splat(x, self.row_lanes)
+            return self.splat(self.load_one(pointer, v.aval.dtype), self.row_lanes)
         return self.load(self.row, v, pointer, stride)
 
     def full_value(self, v: Any, place: Place, stage: int) -> Value:
@@ -111,9 +106,8 @@ class Values:
 
     def free(self, eqn: Equation, place: Place) -> Value:
         out = eqn.outputs[0]
-        kind = vector(register_type(out.aval.dtype), place.lanes)
         if eqn.primitive is shape.full_p:
-            return const(kind, python_number(eqn.params["value"], out.aval.dtype))
+            return constant(eqn.params["value"], out.aval.dtype, place.lanes)
         axis = self.nest.dims[out][eqn.params["axis"]]
         index = self.index(axis, place)
         return pointwise.rounded(
@@ -163,21 +157,38 @@ class Values:
         pointer, stride = place.pointers[v], self.lane_stride(access)
         kind = memory_type(v.aval.dtype)
         if stride == 0 and place.lanes > 1:
-            x = from_memory(self.f, self.f.load(kind, pointer), v.aval.dtype)
-            return self.f.splat(x, place.lanes)
+            return self.splat(self.load_one(pointer, v.aval.dtype), place.lanes)
         if self.plan.lane_inner and place.lane is not None and stride:
             pointer = self.f.gep(kind, pointer, self.f.mul(place.lane, i64(stride)))
         return self.load(place, v, pointer, stride)
 
-    def load(self, place: Place, v: Var, pointer: Value, stride: int) -> Value:
+    def load_one(self, pointer: Value, dtype: np.dtype[Any]) -> Any:
+        """What stands at an address, for all lanes."""
+        if dtype.kind == "c":
+            return complex_numbers.load(self.f, register_type(dtype), pointer, 1)
+        return from_memory(self.f, self.f.load(memory_type(dtype), pointer), dtype)
+
+    def splat(self, x: Any, lanes: int) -> Any:
+        return complex_numbers.splat(self.f, x, lanes) if type(x) is Pair else self.f.splat(x, lanes)
+
+    def load(self, place: Place, v: Var, pointer: Value, stride: int) -> Any:
         f, dtype = self.f, v.aval.dtype
         kind = vector(memory_type(dtype), place.lanes)
+        if dtype.kind == "c":
+            return self.load_pair(place, kind, register_type(dtype), pointer, stride)
         if stride in (0, 1) or place.lanes == 1:
             if place.mask is None:
                 return from_memory(f, f.load(kind, pointer), dtype)
             return from_memory(f, f.masked_load(kind, pointer, place.mask, const(kind, 0)), dtype)
         x = f.gather(kind, self.addresses(kind, pointer, stride), self.mask_of(place), const(kind, 0))
         return from_memory(f, x, dtype)
+
+    def load_pair(self, place: Place, kind: str, part: str, pointer: Value, stride: int) -> Pair:
+        if stride in (0, 1) or place.lanes == 1:
+            return complex_numbers.load(self.f, part, pointer, place.lanes, place.mask)
+        return complex_numbers.gather(
+            self.f, part, self.addresses(kind, pointer, stride), self.mask_of(place)
+        )
 
     def addresses(self, kind: str, pointer: Value, stride: int) -> Value:
         f, lanes = self.f, lanes_of(kind)
@@ -187,24 +198,31 @@ class Values:
     def mask_of(self, place: Place) -> Value:
         return place.mask if place.mask is not None else const(vector("i1", place.lanes), 1)
 
-    def store(
-        self, place: Place, access: Access, x: Value | None, v: Any, pointer: Value | None = None
-    ) -> None:
+    def store(self, place: Place, access: Access, x: Any, v: Any, pointer: Value | None = None) -> None:
         f, dtype = self.f, dtype_of(v)
         if x is None:
             x = self.splats[v] if v in self.splats else literal(v, place.lanes)
-        x = to_memory(f, x, dtype)
         stride = self.lane_stride(access)
         if pointer is None:
             pointer = self.row_pointer(access)
         elif self.plan.lane_inner and place.lane is not None and stride:
             pointer = f.gep(memory_type(dtype), pointer, f.mul(place.lane, i64(stride)))
+        if type(x) is Pair:
+            self.store_pair(place, x, vector(memory_type(dtype), place.lanes), pointer, stride)
+            return
+        x = to_memory(f, x, dtype)
         if place.lanes == 1:
             f.store(x, pointer)
         elif stride == 1:
             f.store(x, pointer) if place.mask is None else f.masked_store(x, pointer, place.mask)
         else:
             f.scatter(x, self.addresses(x.type, pointer, stride), self.mask_of(place))
+
+    def store_pair(self, place: Place, z: Pair, kind: str, pointer: Value, stride: int) -> None:
+        if place.lanes == 1 or stride == 1:
+            complex_numbers.store(self.f, z, pointer, place.mask)
+        else:
+            complex_numbers.scatter(self.f, z, self.addresses(kind, pointer, stride), self.mask_of(place))
 
     def kept_pointer(self, v: Any, place: Place) -> Value:
         f, plan = self.f, self.plan
@@ -229,8 +247,15 @@ class Values:
 
     def keep(self, v: Any, place: Place) -> None:
         """Kept values have room for whole vectors, so no mask is needed."""
-        self.f.store(to_memory(self.f, place.values[v], v.aval.dtype), self.kept_pointer(v, place))
+        x, pointer = place.values[v], self.kept_pointer(v, place)
+        if type(x) is Pair:
+            complex_numbers.store(self.f, x, pointer)
+        else:
+            self.f.store(to_memory(self.f, x, v.aval.dtype), pointer)
 
-    def load_kept(self, v: Any, place: Place) -> Value:
+    def load_kept(self, v: Any, place: Place) -> Any:
+        if v.aval.dtype.kind == "c":
+            part = register_type(v.aval.dtype)
+            return complex_numbers.load(self.f, part, self.kept_pointer(v, place), place.lanes)
         kind = vector(memory_type(v.aval.dtype), place.lanes)
         return from_memory(self.f, self.f.load(kind, self.kept_pointer(v, place)), v.aval.dtype)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.program import Equation
-from . import random_formulas, vector_math
+from . import complex_numbers, random_formulas, vector_math
 from .llvm import TYPES, Function, Value, bits_of, const, lanes_of, like, scalar_of, vector
 from .operations import numbers
 
@@ -21,14 +21,16 @@ Emit = Callable[..., Value]
 
 @functools.cache
 def register_type(dtype: np.dtype[Any]) -> str:
-    """The scalar type that values of a dtype have in registers."""
+    """The scalar type that values of a dtype have in registers; of a complex one its parts."""
+    if dtype.kind == "c":
+        return complex_numbers.part_type(dtype)
     name = dtype.name
     return "i1" if name == "bool" else "float" if name in ("float16", "bfloat16") else memory_type(dtype)
 
 
 @functools.cache
 def memory_type(dtype: np.dtype[Any]) -> str:
-    """The scalar type in memory; a complex number is moved as the integer of its bits."""
+    """The scalar type in memory; of a complex number an integer of its size."""
     return f"i{8 * dtype.itemsize}" if dtype.kind == "c" else TYPES[dtype.name]
 
 
@@ -95,15 +97,15 @@ def _rule(eqn: Equation) -> Emit | None:
     name = eqn.primitive.name
     dtype = eqn.inputs[-1].aval.dtype
     kind = "f" if dtype.kind in "fV" else dtype.kind
-    if any(v.aval.dtype.kind == "c" for v in (*eqn.inputs, *eqn.outputs)) and name != "select":
-        return None
     if name == "convert":
         return lambda f, x: convert(f, x, dtype, eqn.params["dtype"])
+    if any(v.aval.dtype.kind == "c" for v in (*eqn.inputs, *eqn.outputs)):
+        return vector_math.complex_function(name, eqn.params)
     if name == "bitcast":
         return _bitcast(dtype, eqn.params["dtype"])
     if name == "integer_pow":
         return _integer_pow(eqn.params["n"], kind)
-    table = {"f": _FLOAT, "i": _SIGNED, "u": _UNSIGNED, "b": _BOOL, "c": _MOVES}[kind]
+    table = {"f": _FLOAT, "i": _SIGNED, "u": _UNSIGNED, "b": _BOOL}[kind]
     found = table.get(name)
     if found is None and kind == "f" and not eqn.params:
         found = vector_math.FUNCTIONS.get(name)
@@ -317,8 +319,6 @@ _BOOL: dict[str, Emit] = {
     "select": lambda f, mask, x, y: f.select(mask, x, y),
 }
 
-_MOVES: dict[str, Emit] = {"select": lambda f, mask, x, y: f.select(mask, x, y)}
-
 
 def _bitcast(source: np.dtype[Any], target: np.dtype[Any]) -> Emit | None:
     if "bool" in (source.name, target.name):
@@ -352,10 +352,12 @@ def _integer_pow(n: int, kind: str) -> Emit | None:
     return emit
 
 
-def convert(f: Function, x: Value, source: np.dtype[Any], target: np.dtype[Any]) -> Value:
+def convert(f: Function, x: Any, source: np.dtype[Any], target: np.dtype[Any]) -> Any:
     """A register value in another dtype, as NumPy's astype; the result is not yet rounded to 16 bits."""
     if source == target:
         return x
+    if "c" in (source.kind, target.kind):
+        return complex_numbers.convert(f, x, source, target, convert)
     to = like(x.type, register_type(target))
     floating = source.kind in "fV"
     if target.name == "bool":

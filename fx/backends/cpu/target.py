@@ -7,7 +7,6 @@ from typing import Any
 
 from ...compiler.kinds import OTHER, POINTWISE, REDUCE, is_static, kind_of
 from ...core.program import Equation
-from ...primitives import shape
 from . import pointwise
 from .operations import OPERATIONS
 from .operations.operation import Operation
@@ -26,8 +25,6 @@ class HostTarget:
         if kind == POINTWISE and not pointwise.supports(eqn):
             return OTHER
         if kind == REDUCE and eqn.inputs[0].aval.dtype.kind == "c":
-            return OTHER
-        if eqn.primitive is shape.iota_p and eqn.outputs[0].aval.dtype.kind == "c":
             return OTHER
         if kind == REDUCE and 0 in eqn.inputs[0].aval.shape:
             return OTHER

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
+from .complex_numbers import Pair
 from .llvm import Function, Value
 from .math import (
+    complex_arithmetic,
+    complex_functions,
     error_functions,
     exponentials,
     gamma_functions,
@@ -22,6 +26,7 @@ from .math import (
     remainders,
     trigonometry,
 )
+from .math.complex_arithmetic import Z
 from .math.expression import X
 
 
@@ -54,3 +59,32 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     )
 }  # fmt: skip
 """Emitters by the primitive's name."""
+
+
+def _lifted_complex(body: Callable[..., Any]) -> Callable[..., Any]:
+    """`body` on values and pairs of values."""
+
+    @wraps(body)
+    def function(f: Function, *args: Value | Pair) -> Value | Pair:
+        flags, f.flags = f.flags, ""
+        try:
+            found = body(*(Z(X(f, a.re), X(f, a.im)) if type(a) is Pair else X(f, a) for a in args))
+        finally:
+            f.flags = flags
+        return Pair(found.re.value, found.im.value) if type(found) is Z else found.value
+
+    return function
+
+
+COMPLEX_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: _lifted_complex(body)
+    for name, body in (complex_arithmetic.FUNCTIONS | complex_functions.FUNCTIONS).items()
+}
+
+
+def complex_function(name: str, params: dict[str, Any]) -> Callable[..., Any] | None:
+    """The emitter of a function of complex numbers by the primitive's name and parameters, if there is one."""
+    if name != "integer_pow":
+        return COMPLEX_FUNCTIONS.get(name)
+    n = params["n"]
+    return _lifted_complex(lambda z: complex_arithmetic.integer_power(z, n)) if abs(n) < 100 else None

@@ -8,7 +8,7 @@ from ...core.avals import Aval
 from ...core.program import Equation, Program
 from ...core.structure import Literal
 from ...primitives import elementwise as ew
-from ...primitives.reductions import argmax, argmin, reduce_max, reduce_min
+from ...primitives.reductions import argmax, argmin, reduce_max, reduce_min, reduce_sum
 from ...primitives.shape import iota_p
 from ..rewriting import Atom, Rewriter, like, rewrite
 
@@ -16,7 +16,7 @@ _INDEX = np.dtype("int64")
 
 
 def expansion(program: Program) -> Program:
-    """The Program with argmax and argmin as reductions."""
+    """The Program with argmax and argmin as reductions, and sums of complex numbers as sums of their parts."""
     return rewrite(program, _RULES, expansion)
 
 
@@ -42,4 +42,12 @@ def _first_extreme(at: Rewriter, eqn: Equation) -> Equation | Atom | None:
     )
 
 
-_RULES = {argmax: [_first_extreme], argmin: [_first_extreme]}
+def _sum_of_parts(at: Rewriter, eqn: Equation) -> Equation | None:
+    (x,) = eqn.inputs
+    if x.aval.dtype.kind != "c" or x.aval.size == 0:
+        return None
+    total = lambda part: at.emit(reduce_sum, (at.emit(part, (x,), {}, eqn.source),), eqn.params, eqn.source)
+    return like(eqn, ew.make_complex, (total(ew.real), total(ew.imag)))
+
+
+_RULES = {argmax: [_first_extreme], argmin: [_first_extreme], reduce_sum: [_sum_of_parts]}
