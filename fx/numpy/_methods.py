@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core import devices
 from ..core.array import Array, concrete
+from ..core.errors import ImmutableError
 from ..core.trace import Tracer
 from ..primitives.promotion import reflected
 from . import (
@@ -64,6 +66,18 @@ def compress(self: Array, condition: Any, axis: int | None = None) -> Array:
     return se.compress(condition, self, axis)
 
 
+def method(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A function as a method that NumPy's function of the name may call: `np.sum(x)` is x.sum(..., out=None)."""
+
+    @functools.wraps(function)
+    def call(self: Array, *args: Any, out: None = None, **kwargs: Any) -> Array:
+        if out is not None:
+            raise ImmutableError("out= is not supported: arrays are immutable. Write y = x.sum() and so on.")
+        return function(self, *args, **kwargs)
+
+    return call
+
+
 OPERATORS: dict[str, Any] = {
     "__add__": ar.add,
     "__sub__": ar.subtract,
@@ -113,32 +127,32 @@ METHODS: dict[str, Any] = {
     "astype": sh.astype,
     "copy": sh.copy,
     "to_device": to_device,
-    "sum": re.sum,
-    "prod": re.prod,
-    "mean": re.mean,
-    "var": re.var,
-    "std": re.std,
-    "max": re.max,
-    "min": re.min,
-    "any": re.any,
-    "all": re.all,
-    "argmax": re.argmax,
-    "argmin": re.argmin,
-    "cumsum": cu.cumsum,
-    "cumprod": cu.cumprod,
-    "trace": ma.trace,
+    "sum": method(re.sum),
+    "prod": method(re.prod),
+    "mean": method(re.mean),
+    "var": method(re.var),
+    "std": method(re.std),
+    "max": method(re.max),
+    "min": method(re.min),
+    "any": method(re.any),
+    "all": method(re.all),
+    "argmax": method(re.argmax),
+    "argmin": method(re.argmin),
+    "cumsum": method(cu.cumsum),
+    "cumprod": method(cu.cumprod),
+    "trace": method(ma.trace),
     "dot": co.dot,
     "conj": pa.conjugate,
     "conjugate": pa.conjugate,
-    "round": pa.round,
-    "clip": pa.clip,
+    "round": method(pa.round),
+    "clip": method(pa.clip),
     "sort": so.sort,
     "argsort": so.argsort,
     "partition": so.partition,
     "argpartition": so.argpartition,
     "searchsorted": so.searchsorted,
     "nonzero": se.nonzero,
-    "compress": compress,
-    "take": ix.take,
+    "compress": method(compress),
+    "take": method(ix.take),
     "repeat": rp.repeat,
 }

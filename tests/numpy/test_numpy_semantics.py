@@ -378,3 +378,23 @@ def test_the_short_way_of_eager_calls_writes_nowhere_and_keeps_single_precision(
     ):
         assert call(fnp.ones(3, "float32")).dtype == np.float32
     assert type(fnp.tril(fnp.ones((2, 2)))) is fx.Array and type(fnp.nonzero(x)) is tuple
+
+
+@pytest.mark.parametrize(
+    "name", "sum prod mean var std max min any all argmax argmin cumsum cumprod trace round ptp sort".split()
+)
+def test_functions_of_numpy_take_fx_arrays(name):
+    """NumPy hands them to the method of the name, with out=None; the result is one of fx, also where it is traced."""
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    of = getattr(np, name)
+    found = of(fnp.asarray(x))
+    np.testing.assert_allclose(np.asarray(found), of(x), rtol=1e-12)
+    if name in ("sum", "mean", "max"):
+        assert isinstance(found, fx.Array)
+        np.testing.assert_allclose(fx.jit(lambda x: of(x, axis=1))(x), of(x, axis=1), rtol=1e-12)
+        np.testing.assert_allclose(of(fnp.asarray(x), 0, keepdims=True), of(x, 0, keepdims=True), rtol=1e-12)
+
+
+def test_methods_do_not_write():
+    with pytest.raises(fx.ImmutableError, match="out="):
+        np.sum(fnp.ones(3), out=np.zeros(()))
