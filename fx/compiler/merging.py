@@ -83,7 +83,7 @@ class Merging(Steps):
                 maker = self.step_of(v)
                 if maker is not None and maker is not step and self.feeds(maker, step, v):
                     self.merge(step, maker)
-            for v in list(step.nest.loads):
+            for v in [v for v in step.nest.loads if v.aval.size >= SMALL]:
                 key = v, step.nest.dims[v], step.nest.shape
                 other = readers.get(key)
                 there = other is not None and other.number not in self.merged and other is not step

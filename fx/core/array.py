@@ -144,7 +144,7 @@ class Array:
         if dtype is not None and np.dtype(dtype) != host.dtype:
             if copy is False:
                 raise ValueError("A conversion of dtype needs a copy, and copy=False was asked.")
-            return host.astype(dtype)
+            return np.asarray(host).astype(dtype)  # a scalar's astype gives a scalar
         if copy:
             return np.array(host)
         return read_only(np.asarray(host))

@@ -31,8 +31,17 @@ def _own(value: Any, prim: Primitive, operands: Sequence[Any]) -> Any:
     if (prim.view or prim.calls) and type(value) is np.ndarray:
         theirs = operands if prim.calls or prim.multiple else operands[:1]
         if any(type(x) is np.ndarray and np.may_share_memory(value, x) for x in theirs):
-            return value.copy()
+            return _copy(value, prim)
     return value
+
+
+def _copy(value: Any, prim: Primitive) -> Any:
+    try:
+        return value.copy()
+    except MemoryError as e:
+        raise errors.OutOfMemoryError(
+            f"{prim.name}: not enough memory for a result of {aval_of(value)} ({size_of(aval_of(value))})."
+        ) from e
 
 
 def eager_buffers(prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -78,7 +78,7 @@ def run_compiled(program: Program, values: Sequence[Any], donated: tuple[int, ..
 
     donated: the inputs that the caller gives up; results may take their memory.
     """
-    sole = [type(values[i]) is Array and sys.getrefcount(values[i].buffer) <= 2 for i in donated]
+    sole = _held_once(values, donated)
     buffers = [as_buffer(v) for v in values]
     if not compiles() or common_backend(buffers) is not HOST:
         return wrap(program, values, run_buffers(program, buffers))
@@ -86,6 +86,19 @@ def run_compiled(program: Program, values: Sequence[Any], donated: tuple[int, ..
     with no_trace():
         results = compiled.run_donated(buffers, donated, sole) if donated else compiled.run(buffers)
         return wrap(program, values, results, compiled.shared)
+
+
+def _held_once(values: Sequence[Any], donated: tuple[int, ...]) -> list[bool]:
+    """For each donated input, whether nobody else holds its memory: no other array, and no other argument."""
+    repeated: set[int] = set()
+    if donated and len({id(x) for x in values}) < len(values):
+        seen: set[int] = set()
+        for x in values:
+            (repeated if id(x) in seen else seen).add(id(x))
+    return [
+        type(values[i]) is Array and sys.getrefcount(values[i].buffer) <= 2 and id(values[i]) not in repeated
+        for i in donated
+    ]
 
 
 def run_inside(program: Program, buffers: Sequence[Any]) -> list[Any] | None:
@@ -148,7 +161,7 @@ class Ready:
 
     def _donating(self, leaves: Sequence[Any]) -> Any:
         given = [leaves[i] for i in self.donated]
-        sole = [type(x) is Array and sys.getrefcount(x.buffer) <= 2 for x in given]
+        sole = _held_once(leaves, self.donated)
         buffers = [x.buffer if type(x) is Array else x for x in leaves] + self.consts
         results = self.executable.run_donated(buffers, self.donated, sole)
         for x in given:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 import operator
-from collections.abc import Sequence
-from typing import Any
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-from .avals import MAX_RANK
+from .avals import MAX_RANK, is_inexact
 from .errors import ArgumentError, AxisError, FxError, ShapeError, brief, lines
 
+E = TypeVar("E", bound=enum.Enum)
 _BYTES = (str, bytes, bytearray, memoryview)
 
 
@@ -23,6 +26,34 @@ def integer(value: Any, what: str) -> int:
             raise
         kind = type(value).__name__
         raise ArgumentError(f"{what} must be an integer; got {kind} {brief(value)}.") from None
+
+
+def number(value: Any, what: str) -> Any:
+    """A real number, or an array of shape () of one, which may be traced."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if isinstance(shape, tuple) and shape == () and not np.ma.isMA(value) and _is_real(dtype):
+        return value
+    raise ArgumentError(f"{what} must be a real number; got {_described(value)}.")
+
+
+def real(value: Any, what: str) -> float:
+    """A real number known now, as Python's float."""
+    try:
+        return float(number(value, what))
+    except OverflowError:
+        raise ArgumentError(f"{what} must be a number that a float can hold; got {brief(value)}.") from None
+
+
+def _is_real(dtype: Any) -> bool:
+    if not isinstance(dtype, np.dtype):
+        return False
+    return dtype.kind in "iu" or (is_inexact(dtype) and dtype.kind != "c")
+
+
+def _described(value: Any) -> str:
+    return str(value.aval) if hasattr(value, "aval") else f"{type(value).__name__} {brief(value)}"
 
 
 def integers(value: Any, what: str) -> tuple[int, ...]:
@@ -66,6 +97,33 @@ def members(value: Any, what: str) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def sequence(value: Any, what: str) -> list[Any]:
+    """The members of an array, a list or whatever else can be gone through, but text."""
+    try:
+        if not isinstance(value, _BYTES):
+            return list(value)
+    except TypeError as e:
+        if isinstance(e, FxError):
+            raise
+    raise ArgumentError(f"{what} must be a sequence; got {type(value).__name__} {brief(value)}.")
+
+
+def mapping(value: Any, what: str) -> Mapping[Any, Any]:
+    """A dict, or another mapping."""
+    if not isinstance(value, Mapping):
+        raise ArgumentError(f"{what} must be a dict; got {type(value).__name__} {brief(value)}.")
+    return value
+
+
+def path(value: Any, what: str) -> Any:
+    """The name of a file or a folder."""
+    if not isinstance(value, (str, os.PathLike)) or "\0" in str(value):
+        raise ArgumentError(
+            f"{what} must be a path, a str or a pathlib.Path; got {type(value).__name__} {brief(value)}."
+        )
+    return value
+
+
 def function(value: Any, what: str) -> Any:
     """Something that can be called."""
     if not callable(value):
@@ -87,6 +145,17 @@ def text(value: Any, what: str) -> str:
     if not isinstance(value, str):
         raise ArgumentError(f"{what} must be a string; got {type(value).__name__} {brief(value)}.")
     return value
+
+
+def member(value: Any, kind: type[E], what: str) -> E:
+    """A member of an enumeration, or what Python takes for one: its value."""
+    try:
+        return kind(value)
+    except (TypeError, ValueError, RecursionError):
+        known = ", ".join(f"{kind.__name__}.{m.name}" for m in kind)
+        raise ArgumentError(
+            lines(f"{what}={brief(value)} is not accepted.", f"Choose one of {known}.")
+        ) from None
 
 
 def key(value: Any, what: str) -> Any:

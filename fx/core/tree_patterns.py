@@ -16,6 +16,8 @@ def path_text(path: Any) -> str:
     >>> [path_text(path) for path, _ in tree.leaves_with_path({"layers": [{"w": 1}, {"b": 2}]})]
     ['layers/0/w', 'layers/1/b']
     """
+    if not isinstance(path, (tuple, list)):
+        raise ArgumentError(f"path_text: a path is a tuple of keys; got {brief(path)}.")
     return "/".join([str(key._value if hasattr(key, "_value") else key) for key in path])
 
 
@@ -32,6 +34,8 @@ def path_matches(pattern: str, text: str) -> bool:
         raise ArgumentError(
             f'A pattern of paths is text such as "encoder/**" or "*bias"; got {brief(pattern)}.'
         )
+    if not isinstance(text, str):
+        raise ArgumentError(f"path_matches: a path is text, as path_text writes it; got {brief(text)}.")
     return _expression(pattern).search(text) is not None
 
 

@@ -59,3 +59,9 @@ def test_strict_promotion_refuses_two_dtypes_and_takes_python_numbers():
         assert (fnp.ones(2, "float64") * 2.0).dtype == np.float64
         with pytest.raises(fx.DTypeError, match=r"float32 and float64.*strict[\s\S]*astype"):
             fnp.ones(2, "float32") + fnp.ones(2, "float64")
+
+
+def test_scalars_convert_to_numpy_scalars_of_another_dtype():
+    x = fnp.asarray(3)
+    assert np.float32(x) == 3.0
+    assert np.asarray(x, np.float64).dtype == np.float64

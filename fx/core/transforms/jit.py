@@ -95,13 +95,9 @@ class Jitted:
                 key = None
             found = self.quick.get(key)
             if found is not None:
-                if self.donated_names:
-                    self._check_once(args, kwargs)
                 return found(leaves)
         if settings().disable_jit:
             return self.fun(*args, **kwargs)
-        if self.donated_names:
-            self._check_once(args, kwargs)
         leaves, signature, (dynamic, keywords) = self._signature(args, kwargs)
         entry = self.entries.get(signature)
         if entry is None or not all(x.home.live for x in entry.consts if type(x) is Tracer):
@@ -261,11 +257,6 @@ class Jitted:
         chosen = [a for i, a in enumerate(args) if self._is(i, self.donated_names)]
         chosen += [v for k, v in kwargs.items() if k in self.donated_names]
         return [x for x in tree.leaves(chosen) if type(x) is Array]
-
-    def _check_once(self, args: Any, kwargs: Any) -> None:
-        arrays = self._chosen(args, kwargs)
-        if len({id(x) for x in arrays}) < len(arrays):
-            raise ArgumentError(f"jit of {name_of(self.fun)}: one array was donated twice in the same call.")
 
     def _take(self, args: Any, kwargs: Any) -> None:
         """Donated arrays are given up: later use raises."""
