@@ -1,6 +1,7 @@
-"""Run the benchmarks: `python -m benchmarks [section ...]`, a section being a family of workloads, "gemm" or "core".
+"""Run the benchmarks: `python -m benchmarks [section ...]`.
 
-Without sections all are run. Bars are met or missed by fx; the missed ones are printed first.
+A section is a family of workloads, "gemm", "core" or "examples"; without sections all are run. Bars are met or missed
+by fx; the missed ones are printed first.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "benchmarks.gemm"], check=True)
     if "core" in options.sections:
         _core(options)
+    if "examples" in options.sections:
+        json = ["--json", _beside(options.json, "examples")] if options.json else []
+        subprocess.run([sys.executable, "-m", "benchmarks.examples", *json], check=True)
 
 
 def _options() -> argparse.Namespace:
@@ -31,7 +35,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = [*families(), "gemm", "core"]
+    known = [*families(), "gemm", "core", "examples"]
     parser.add_argument("sections", nargs="*", metavar="section", help=", ".join(known))
     parser.add_argument(
         "--systems", default=",".join(SYSTEMS), help="of these, separated by commas: %(default)s"
@@ -59,12 +63,17 @@ def _core(options: argparse.Namespace) -> None:
     """In a process on one thread: the libraries read that when they are loaded."""
     from .processes import environment
 
-    path = f"{os.path.splitext(options.json)[0]}-core.json" if options.json else None
+    path = _beside(options.json, "core") if options.json else None
     code = (
         f"from rich.console import Console; from benchmarks.core import report; "
         f"report(Console(width=110), {path!r}, {options.quick})"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **environment("1")})
+
+
+def _beside(path: str, name: str) -> str:
+    """A second file of figures."""
+    return f"{os.path.splitext(path)[0]}-{name}.json"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
-    for name in ("fx-transforms", "numpy", "autograd", "jax", "torch"):
+    for name in ("fx-transforms", "numpy", "autograd", "jax", "optax", "torch"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

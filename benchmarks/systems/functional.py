@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..workloads.workload import SETTLED_RATE, Workload, flat
+from ..workloads.workload import SETTLED_RATE, Workload, flat, mapped
 from .task import Task
 
 
@@ -27,14 +27,15 @@ class Functional:
         return result
 
     def arrays(self, value: Any) -> Any:
-        """Nested tuples of NumPy arrays as arrays of this system."""
-        return tuple(map(self.arrays, value)) if isinstance(value, tuple) else self.array(value)
+        """Nested tuples, lists and dicts of NumPy arrays as arrays of this system."""
+        return mapped(self.array, value)
 
     def task(self, workload: Workload, dtype: str) -> Task:
         """The workload, its function not traced yet. The state of a step goes from call to call, donated."""
         state = workload.state
         step = self.compile(workload.function(self), tuple(range(state)))
-        arguments = list(self.arrays(workload.arguments(dtype)))
+        begin = lambda: workload.prepare(self, *self.arrays(workload.arguments(dtype)))
+        arguments = list(begin())
 
         def run() -> Any:
             result = self.wait(step(*arguments))
@@ -43,11 +44,11 @@ class Functional:
             return result
 
         def settle() -> None:
-            arguments[:] = self.arrays(workload.arguments(dtype))
+            arguments[:] = begin()
             if state:
                 arguments[state] = self.array(np.asarray(SETTLED_RATE, dtype))
 
-        read = lambda result: [np.asarray(a) for a in flat(result)]
+        read = lambda result: [np.array(a) for a in flat(workload.shown(result))]
         return Task(run, read, settle, step, lambda: arguments)
 
     def warm_up(self) -> None:
@@ -160,6 +161,12 @@ class Jax(Functional):
     def einsum(self, formula: str, *operands: Any) -> Any:
         return self.np.einsum(formula, *operands)
 
+    def learning(self) -> Any:
+        """Models, optimizers and the loss of the learning workloads."""
+        from ..models import in_jax
+
+        return in_jax
+
     def conv(self, x: Any, w: Any) -> Any:
         """x: (n, height, width, in), w: (3, 3, in, out), stride 1, same size."""
         return self._jax.lax.conv_general_dilated(
@@ -216,6 +223,11 @@ class Fx(Functional):
 
     def einsum(self, formula: str, *operands: Any) -> Any:
         return self.np.einsum(formula, *operands)
+
+    def learning(self) -> Any:
+        from ..models import in_fx
+
+        return in_fx
 
     def conv(self, x: Any, w: Any) -> Any:
         return self._fx.lax.conv_general_dilated(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..workloads.workload import SETTLED_RATE, Workload, flat
+from ..workloads.workload import SETTLED_RATE, Workload, flat, mapped
 from .task import Task
 
 Read = Callable[[Any], Any]
@@ -34,9 +34,7 @@ class Torch:
         return workload.torch(self, *self.tensors(workload.arguments(dtype)))
 
     def tensors(self, value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(self.tensors, value))
-        return self.torch.tensor(value)
+        return mapped(self.torch.tensor, value)
 
     def warm_up(self) -> None:
         f = self.compile(lambda x: self.torch.sin(x) * 2.0)
@@ -80,24 +78,33 @@ class Torch:
         return Task(run, numbers)
 
     def training(
-        self, loss: Callable[[], Any], optimizer: Any, parameters: Iterable[tuple[Any, Read]]
+        self,
+        loss: Callable[[], Any],
+        optimizer: Any,
+        parameters: Iterable[tuple[Any, Read]],
+        max_norm: float | None = None,
+        moments: Sequence[str] = ("exp_avg", "exp_avg_sq"),
     ) -> Task:
-        """A step: forward, backward, optimizer. The outputs are the loss, the new parameters, and the moments of Adam.
+        """A step: forward, backward, optimizer. The outputs are the loss, the new parameters, and moments of Adam.
 
         `parameters` has, in the order of the functional version, tensors and how each is turned into its layout.
+        `max_norm` is what gradients are clipped to together.
         """
         forward, parameters = self.compile(loss), list(parameters)
+        trained = optimizer.param_groups[0]["params"]
 
         def run() -> Any:
             optimizer.zero_grad(set_to_none=True)
             value = forward()
             value.backward()
+            if max_norm is not None:
+                self.torch.nn.utils.clip_grad_norm_(trained, max_norm)
             optimizer.step()
             return value
 
         def read(value: Any) -> list[np.ndarray]:
             out = [value, *(layout(p) for p, layout in parameters)]
-            for moment in ("exp_avg", "exp_avg_sq"):
+            for moment in moments:
                 states = [(optimizer.state[p], layout) for p, layout in parameters]
                 out += [layout(state[moment]) for state, layout in states if moment in state]
             return numbers(out)
@@ -135,6 +142,12 @@ class Torch:
             state = {"step": self.torch.tensor(float(count)), "exp_avg": m.clone(), "exp_avg_sq": v.clone()}
             optimizer.state[p] = state
         return optimizer
+
+    def learning(self) -> Any:
+        """Models, optimizer and the loss of the learning workloads."""
+        from ..models import in_torch
+
+        return in_torch
 
     def parameter(self, tensor: Any) -> Any:
         return self.torch.nn.Parameter(tensor.clone().contiguous())

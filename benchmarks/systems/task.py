@@ -20,3 +20,10 @@ class Task(NamedTuple):
     settle: Callable[[], None] = lambda: None
     step: Any = None
     arguments: Callable[[], Any] = tuple
+
+    def outputs(self, result: Any, steps: int) -> list[np.ndarray]:
+        """What `steps` calls in a row give, the first of which gave `result`."""
+        found = self.read(result)
+        for _ in range(steps - 1):
+            found += self.read(self.run())
+        return found

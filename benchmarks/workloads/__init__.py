@@ -9,6 +9,7 @@ from . import (
     dynamics,
     elementwise,
     indexing,
+    learning,
     linear_algebra,
     mlp,
     recurrent,
@@ -22,7 +23,7 @@ from .workload import Workload
 
 MODULES = (
     scalars, small_calls, mlp, convolutions, transformer, recurrent, elementwise, rows, derivatives, sampling,
-    linear_algebra, dynamics, contractions, indexing,
+    linear_algebra, dynamics, contractions, indexing, learning,
 )  # fmt: skip
 
 

@@ -18,8 +18,12 @@ SETTLED_RATE = 1e-6
 Arrays = tuple[Any, ...]
 
 
-def identity(outputs: list[np.ndarray]) -> list[np.ndarray]:
+def identity(outputs: Any) -> Any:
     return outputs
+
+
+def as_given(system: Any, *arguments: Any) -> Arrays:
+    return arguments
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,11 @@ class Workload:
     """One row of the table.
 
     Args:
-        inputs: a generator -> the arguments: float32 arrays, integers, and flat tuples of such.
+        inputs: a generator -> the arguments: float32 arrays, integers, and nested tuples and dicts of such.
         function: a system -> a Python function of the arguments, which the system compiles where it can.
+        prepare: (system, *arguments in its arrays) -> the arguments of `function`.
+        shown: what `function` returned -> what of it is read and verified.
+        steps: so many calls in a row are verified, all their outputs.
         torch: (torch system, *arguments) -> a task; written by hand, as a user of PyTorch would.
         runs_on, torch_on: the systems that have what `function` uses; which of eager and compiled PyTorch.
         flops: useful floating-point operations of a call, counted by hand; 0 where they say nothing.
@@ -43,6 +50,9 @@ class Workload:
     family: str
     inputs: Callable[[np.random.Generator], Arrays]
     function: Callable[[Any], Callable[..., Any]]
+    prepare: Callable[..., Arrays] = as_given
+    shown: Callable[[Any], Any] = identity
+    steps: int = 1
     torch: Callable[..., Any] | None = None
     runs_on: Sequence[str] = ("fx", "jax")
     torch_on: Sequence[str] = TORCH
@@ -69,15 +79,26 @@ class Workload:
 
 
 def cast(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Floating leaves of nested tuples in `dtype`."""
-    if isinstance(value, tuple):
-        return tuple(cast(v, dtype) for v in value)
-    array = np.asarray(value)
-    return array.astype(dtype) if array.dtype.kind == "f" else array
+    """Floating leaves of nested tuples, lists and dicts in `dtype`."""
+
+    def one(leaf: Any) -> np.ndarray:
+        array = np.asarray(leaf)
+        return array.astype(dtype) if array.dtype.kind == "f" else array
+
+    return mapped(one, value)
+
+
+def mapped(f: Callable[[Any], Any], value: Any) -> Any:
+    """The same nested tuples, lists and dicts, with f of the leaves."""
+    if isinstance(value, dict):
+        return {name: mapped(f, v) for name, v in value.items()}
+    return type(value)(mapped(f, v) for v in value) if isinstance(value, (tuple, list)) else f(value)
 
 
 def flat(value: Any) -> list[Any]:
-    """Leaves of nested tuples and lists, in order."""
+    """Leaves of nested tuples, lists and dicts, in order; of dicts by name."""
+    if isinstance(value, dict):
+        value = [value[name] for name in sorted(value)]
     if isinstance(value, (tuple, list)):
         return [leaf for v in value for leaf in flat(v)]
     return [value]

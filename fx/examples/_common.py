@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -108,12 +108,10 @@ def parse(
     made = parser.parse_args(arguments, Options())
     missing = [PACKAGES[m] for m in (*needs, "matplotlib") if importlib.util.find_spec(m) is None]
     if missing:
-        print(
+        refuse(
             f"The example needs {' and '.join(missing)}, not installed here.\n"
-            "Install with: pip install 'fx-transforms[examples]'",
-            file=sys.stderr,
+            "Install with: pip install 'fx-transforms[examples]'"
         )
-        raise SystemExit(2)
     return made
 
 
@@ -129,6 +127,12 @@ class Lines(train.Callback):
             rest = {"epoch", "step", "seconds", "examples_per_second"}
             shown = "   ".join(f"{name} {x:.4g}" for name, x in progress.row.items() if name not in rest)
             self.say(f"epoch {done:{len(str(progress.epochs))}}/{progress.epochs}   {shown}")
+
+
+def refuse(problem: str) -> NoReturn:
+    """Say why the example cannot run, and exit with code 2."""
+    print(problem, file=sys.stderr)
+    raise SystemExit(2)
 
 
 def _positive(kind: type) -> Any:
@@ -173,10 +177,7 @@ def library() -> list[Path]:
     """
     folder = Path(sysconfig.get_paths()["stdlib"])
     if not (found := sorted(folder.glob("*.py"))):
-        print(
-            f"The example reads Python's standard library; {folder} has no modules as text.", file=sys.stderr
-        )
-        raise SystemExit(2)
+        refuse(f"The example reads Python's standard library; {folder} has no modules as text.")
     return found
 
 

@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         depth=(4, "its layers"),
     )  # fmt: skip
     learned, held_out = read_library()
+    check(options, len(held_out))
     options.say(f"{len(learned):,} characters to learn from, {len(held_out):,} held out.")
     model = LanguageModel(options.width, options.depth)
     asked = windows(held_out, options.length)[:: max(1, len(held_out) // options.length // ASKED)]
@@ -79,6 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw(result.history, counted(learned, asked), *surprise, text, options.out)
     found, steps = result.history["perplexity"][-1], result.history["step"][-1]
     return options.conclude(f"held-out perplexity {found:.2f} after {steps} steps")
+
+
+def check(options: common.Options, count: int) -> None:
+    """Refuse sizes that `count` characters of held-out text or the model cannot have."""
+    shortest, twice = len(PROMPTS[0]) + 1, 2 * LanguageModel.heads
+    if not shortest <= options.length < count:
+        common.refuse(f"--length {options.length}: windows are of {shortest} to {count - 1} characters.")
+    if options.width % twice:
+        common.refuse(f"--width {options.width} is not a multiple of {twice}, twice the heads.")
 
 
 def encode(text: str) -> np.ndarray:

@@ -69,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines=(2000, "lines of each module at most"),
     )  # fmt: skip
     learned, held_out = common.split(options.key, read_lines(options.lines))
+    if len(learned["y"]) < BATCH:
+        common.refuse(f"{len(learned['y'])} lines are less than a batch of {BATCH}; give more --lines.")
     options.say(f"{len(learned['y'])} lines to learn from, {len(held_out['y'])} held out.")
     found = learn(options, Classifier(options.hidden), learned, held_out)
     options.say(

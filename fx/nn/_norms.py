@@ -100,16 +100,18 @@ class BatchNorm(_Affine):
             ShapeError: the last axis of x is not features; in training, x has no more than one value a channel.
         """
         x = _with_features(self, x, self.features)
+        shape = x.shape
+        # As rows: one axis to sum over, in the order of memory, whatever axes the convolution before it has.
+        x = x.reshape(-1, self.features)
         if p.training or not self.track:
-            mean, var, count = _moments(self, x, mask)
+            mean, var, count = _moments(self, x, mask, shape)
             if self.track:
                 self._averaged(p, mean, var * (count / fnp.maximum(count - 1, 1)))
         else:
             mean, var = p.mean, p.var
         y = (x - mean) * lax.rsqrt(var + self.eps)
-        return self.scaled(p, y).astype(
-            fnp.result_type(x, *(p.tree.values() if self.members.parameters else ()))
-        )
+        y = self.scaled(p, y).reshape(shape)
+        return y.astype(fnp.result_type(x, *(p.tree.values() if self.members.parameters else ())))
 
     def _averaged(self, p: Scope, mean: fx.Array, var: fx.Array) -> None:
         rate: Any = self.momentum
@@ -124,23 +126,27 @@ BatchNorm1d = BatchNorm2d = BatchNorm3d = BatchNorm
 """The same layer: channels are last whatever the number of spatial axes."""
 
 
-def _moments(layer: BatchNorm, x: fx.Array, mask: Any) -> tuple[fx.Array, fx.Array, Any]:
-    """Mean and variance per channel, in at least float32, and how many values they are of."""
+def _moments(
+    layer: BatchNorm, x: fx.Array, mask: Any, shape: tuple[int, ...]
+) -> tuple[fx.Array, fx.Array, Any]:
+    """Mean and variance per channel, in at least float32, and how many values they are of.
+
+    x: (n, features), the values of a batch of that shape.
+    """
     wide = _at_least_single(x)
-    axes = tuple(range(x.ndim - 1))
     if mask is None:
-        n = math.prod(x.shape[:-1])
+        n = len(x)
         count: Any = n * (1 if layer.axis_name is None else lax.psum(1, layer.axis_name))
         if layer.axis_name is None and n < 2:
             raise fx.ShapeError(
-                f"{layer}: one value a channel has no variance; x has shape {x.shape} in training."
+                f"{layer}: one value a channel has no variance; x has shape {shape} in training."
             )
         count = fnp.asarray(count, dtype=wide.dtype)
-        total = lambda v: fnp.sum(v, axes)
+        total = lambda v: fnp.sum(v, 0)
     else:
-        mask = fnp.broadcast_to(mask, x.shape)
-        count = _over_devices(layer, fnp.sum(mask, axes).astype(wide.dtype))
-        total = lambda v: fnp.sum(v, axes, where=mask)
+        mask = fnp.broadcast_to(mask, shape).reshape(x.shape)
+        count = _over_devices(layer, fnp.sum(mask, 0).astype(wide.dtype))
+        total = lambda v: fnp.sum(v, 0, where=mask)
     mean = _over_devices(layer, total(wide)) / count
     deviation = wide - mean
     return mean, _over_devices(layer, total(deviation * deviation)) / count, count

@@ -194,6 +194,21 @@ def test_options_that_make_no_sense(example, capsys):
         assert stop.value.code == 2 and fact in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "example, arguments, fact",
+    [
+        (sequences, ["--lines", "5"], "less than a batch of 64"),
+        (characters, ["--length", "4"], "windows are of 5 to"),
+        (characters, ["--length", "99999999"], "windows are of 5 to"),
+        (characters, ["--width", "36"], "not a multiple of 8"),
+    ],
+)
+def test_sizes_that_make_no_sense(example, arguments, fact, capsys, small_library):
+    with pytest.raises(SystemExit) as stop:
+        example.main(arguments)
+    assert stop.value.code == 2 and fact in capsys.readouterr().err
+
+
 def test_choices_and_numbers(capsys):
     made = common.parse("x", "About.\n\nMore.", [], n=(3, "n"), rate=(0.5, "r"), kind=(("a", "b"), "k"))
     assert (made.n, made.rate, made.kind, made.seed, made.quiet) == (3, 0.5, "a", 0, False)
