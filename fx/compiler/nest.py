@@ -9,6 +9,7 @@ inner axes are walked in stages, one more for each reduction that has to be comp
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 from ..core.program import Equation, Var
@@ -100,6 +101,20 @@ class Nest:
             if axis is not None:
                 strides[axis] = stride
         return Access(view.base, view.offset, tuple(strides))
+
+    def turned(self, order: Sequence[int]) -> Nest:
+        """The same with the domain's axes in another order; not for nests with copies, which follow the domain."""
+        place = {old: new for new, old in enumerate(order)}
+        found = copy(self)
+        found.shape = tuple(self.shape[a] for a in order)
+        found.dims = {
+            v: tuple(None if a is None else place[a] for a in dims) for v, dims in self.dims.items()
+        }
+        found.reductions = {
+            v: Reduce(r.eqn, frozenset(place[a] for a in r.axes)) for v, r in self.reductions.items()
+        }
+        found.inner = None if self.inner is None else frozenset(place[a] for a in self.inner)
+        return found
 
     def describe(self) -> str:
         """One line for people."""

@@ -161,3 +161,21 @@ def test_a_sum_that_keeps_a_repeated_axis_is_no_part_of_a_nest_without_that_axis
     x = np.random.default_rng(0).normal(size=(64, 100)).astype(np.float32)
     found = np.asarray(fx.jit(f)(x))
     np.testing.assert_allclose(found, [(np.abs(x) * np.tanh(x)).sum()] * 3, rtol=1e-4)
+
+
+def test_a_nest_walks_in_the_order_of_most_arrays():
+    """y is stored as n c h w, the four results as n h w c: the lanes run along c."""
+    from fx.backends.cpu.nests import in_memory_order
+
+    y = np.random.default_rng(0).normal(size=(3, 5, 4, 6)).astype(np.float32)
+
+    def f(y):
+        d = y.transpose(0, 2, 3, 1) - fnp.mean(y, (0, 2, 3))
+        return d, fnp.exp(d), abs(d), d * d
+
+    nests = [n for step in schedule(f, y).steps for n in step.nests]
+    assert any(n.shape == (3, 5, 4, 6) and in_memory_order(n).shape == (3, 4, 6, 5) for n in nests)
+    for a, b in zip(fx.jit(f)(y), f(y), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    turned = lambda y: (y.T + 1, y * 2)  # one of each: as it stands
+    assert all(in_memory_order(n) is n for step in schedule(turned, y[0, 0]).steps for n in step.nests)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Any, NamedTuple
 
-from ...compiler.nest import Access, Nest
+from ...compiler.nest import Access, Nest, whole
 from ...core.program import Var
 from ...core.structure import Literal
 from . import pointwise
@@ -48,7 +48,7 @@ class Kernel(NamedTuple):
 
 def emit_nest(module: Module, nest: Nest, name: str) -> Kernel:
     """Write a nest into a module; a nest that does the same as one before is that one, on other arrays."""
-    nest, shifts = moved_to_start(nest)
+    nest, shifts = moved_to_start(in_memory_order(nest))
     key, arrays = signature(nest)
     if key not in module.kernels:
         kernel = _Emitter(module, Plan(nest), name).run()
@@ -57,6 +57,24 @@ def emit_nest(module: Module, nest: Nest, name: str) -> Kernel:
     kernel, numbers = module.kernels[key]
     bases = [arrays[n] for n in numbers]
     return kernel._replace(bases=bases, shifts=[shifts.get(b, 0) for b in bases])
+
+
+def in_memory_order(nest: Nest) -> Nest:
+    """The nest with the axes of its domain turned, where most arrays lie in another order than it has.
+
+    The domain's order is that of the first operand, which may be a transposed view of how all others are stored.
+    """
+    rank = len(nest.shape)
+    touched = [(v, view) for v, view in nest.loads.items()] + [(v, whole(v)) for v in nest.stores]
+    strides = [s for s in (nest.access(*item).strides for item in touched) if all(s)]
+    if rank < 2 or nest.copies or not strides:
+        return nest
+    votes = [sum(s[axis] == 1 for s in strides) for axis in range(rank)]
+    best = max(range(rank), key=lambda axis: (votes[axis], axis))
+    if votes[best] <= votes[-1]:
+        return nest
+    model = next(s for s in reversed(strides) if s[best] == 1)
+    return nest.turned(sorted(range(rank), key=lambda axis: -abs(model[axis])))
 
 
 def moved_to_start(nest: Nest) -> tuple[Nest, dict[Var, int]]:
