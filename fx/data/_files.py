@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
 
 import fx
 
+from . import _fields as check
 from ._errors import DataError
 from ._sources import Arrays, place
 
@@ -28,9 +31,9 @@ class Csv(Arrays):
         missing: what stands for a value that is not there. It is NaN in a float column, and elsewhere an error,
         fill: unless {name: value} says what to take instead.
 
-    >>> import tempfile, os
-    >>> path = os.path.join(tempfile.mkdtemp(), "t.csv")
-    >>> _ = open(path, "w").write("size,kind\\n1.5,a\\n,b\\n")
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "t.csv")
+    >>> _ = path.write_text("size,kind\\n1.5,a\\n,b\\n")
     >>> Csv(path)[1]
     {'kind': 'b', 'size': nan}
     """
@@ -46,7 +49,13 @@ class Csv(Arrays):
         fill: Mapping[str, Any] | None = None,
         encoding: str = "utf-8",
     ):
-        names, rows = _read(Path(path), header, delimiter, encoding)
+        for what, value in (("delimiter", delimiter), ("encoding", encoding)):
+            if not isinstance(value, str) or not value:
+                raise fx.ArgumentError(f"Csv: {what} must be text; got {brief(value)}.")
+        for what, table in (("columns", columns), ("fill", fill)):
+            if table is not None and not isinstance(table, Mapping):
+                raise fx.ArgumentError(f"Csv: {what} must be a dict by column; got {brief(table)}.")
+        names, rows = _read(Path(check.path(path, "Csv: path")), header, delimiter, encoding)
         wanted = dict.fromkeys(names) if columns is None else dict(columns)
         for name in (*wanted, *(fill or {})):
             if name not in names:
@@ -73,6 +82,14 @@ def _read(
     path: Path, header: Any, delimiter: str, encoding: str
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Names of columns, and (line, values) of the rows that are not empty."""
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise fx.ArgumentError(
+            f"Csv: there is no encoding {brief(encoding)}; write 'utf-8' for example."
+        ) from None
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, and no CSV file.")
     with open(path, newline="", encoding=encoding) as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
@@ -167,7 +184,8 @@ class Npz(Arrays):
     """Arrays of an .npz file of NumPy as columns: an example is a dict by name. Pickled arrays are refused."""
 
     def __init__(self, path: str | PathLike[str], names: Sequence[str] | None = None):
-        with np.load(path, allow_pickle=False) as file:
+        names = check.names(names, "Npz: names")
+        with _loaded(check.path(path, "Npz: path")) as file:
             for name in names or ():
                 if name not in file.files:
                     raise DataError(f"{path} has no array {name!r}; it has {sorted(file.files)}.")
@@ -176,6 +194,16 @@ class Npz(Arrays):
             except ValueError as e:
                 raise DataError(f"{path}: {e}") from None
         super().__init__(arrays)
+
+
+def _loaded(path: Any) -> Any:
+    try:
+        file = np.load(path, allow_pickle=False)
+    except ValueError as e:
+        raise DataError(f"{path}: {e}") from None
+    if not isinstance(file, np.lib.npyio.NpzFile):
+        raise DataError(f"{path} holds one array.\nMemmap reads .npy files.")
+    return file
 
 
 class Memmap(Arrays):
@@ -188,7 +216,10 @@ class Memmap(Arrays):
     def __init__(self, paths: Any):
         try:
             super().__init__(
-                fx.tree.map(lambda path: np.load(path, mmap_mode="r", allow_pickle=False), paths)
+                fx.tree.map(
+                    lambda p: np.load(check.path(p, "Memmap: a path"), mmap_mode="r", allow_pickle=False),
+                    paths,
+                )
             )
         except ValueError as e:
             if isinstance(e, fx.FxError):
@@ -206,7 +237,7 @@ class Hdf5:
     """
 
     def __init__(self, path: str | PathLike[str], names: Sequence[str] | None = None):
-        self.path = str(path)
+        self.path, names = str(check.path(path, "Hdf5: path")), check.names(names, "Hdf5: names")
         self._file: Any = None
         file = self._open()
         self.names = list(names or _datasets(file))
@@ -288,7 +319,7 @@ class ImageFolder:
             ".pgm",
         ),
     ):
-        root = Path(root)
+        root = Path(check.path(root, "ImageFolder: root"))
         if not root.is_dir():
             raise FileNotFoundError(f"{root} is no folder.")
         self.mode = mode

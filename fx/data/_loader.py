@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import fx.numpy as fnp
 from fx import random
 
 from ._errors import DataError
+from ._fields import function, listed
 from ._samplers import RandomSampler, Sampler, SequentialSampler
 from ._sources import Arrays, Source, Stream
 from ._workers import parallel
@@ -62,7 +64,9 @@ class Loader:
         self.source, self.batch_size, self.key, self.drop_last = source, batch_size, key, drop_last
         self.sampler = _default_sampler(source, key) if sampler is None else sampler
         self.transform, self.random_transform = transform, random_transform
-        self.collate = collate or stacked
+        self.collate = stacked if collate is None else function(collate, "Loader: collate")
+        if transform is not None:
+            function(transform, "Loader: transform")
         self.workers, self.prefetch, self.device, self.start = workers, prefetch, device, start
         self.epoch = 0
         self.position = 0
@@ -177,6 +181,9 @@ def stacked(examples: list[Any]) -> Any:
     Raises:
         DataError: structures or shapes differ.
     """
+    examples = listed(examples, "stacked: examples")
+    if not examples:
+        raise DataError("stacked needs at least one example.")
     structures = [fx.tree.structure(x) for x in examples]
     for i, structure in enumerate(structures):
         if structure != structures[0]:
@@ -194,6 +201,8 @@ def _column(path: Any, values: Sequence[Any]) -> Any:
     if isinstance(values[0], (str, bytes)):
         return list(values)
     arrays = [np.asarray(x) for x in values]
+    if any(x.dtype.kind == "O" for x in arrays):
+        raise DataError(f"example{fx.tree.keystr(path)} is no array, number or text: {brief(values[0])}.")
     if len({x.shape for x in arrays}) > 1:
         raise DataError(
             f"example{fx.tree.keystr(path)} has shapes {sorted({x.shape for x in arrays})} in one batch.\n"
@@ -217,17 +226,29 @@ def _check(
         ("prefetch", prefetch, 1),
     ):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise fx.ArgumentError(f"Loader: {name} is an integer of at least {least}; got {value!r}.")
+            raise fx.ArgumentError(f"Loader: {name} is an integer of at least {least}; got {brief(value)}.")
     if not isinstance(source, Stream) and not (hasattr(source, "__len__") and hasattr(source, "__getitem__")):
         raise fx.ArgumentError(
             f"Loader: a source has a length and items; {type(source).__name__} has not.\n"
             "Write Arrays(tree) for arrays in memory, Stream(function) for an iterator."
         )
+    if isinstance(source, tuple) and _are_columns(source):
+        raise fx.ArgumentError("Loader: a tuple of arrays is no source.\nWrite Arrays((x, y)).")
     if isinstance(source, dict):
         raise fx.ArgumentError("Loader: a dict is no source.\nWrite Arrays(tree) for arrays in memory.")
     if isinstance(source, Stream) and (sampler is not None or workers):
         raise fx.ArgumentError(
             "Loader: a Stream has its own order and is read by one process: no sampler=, workers=0."
         )
+    if sampler is not None and not hasattr(sampler, "indices"):
+        raise fx.ArgumentError(
+            f"Loader: sampler must have indices(epoch), as RandomSampler; got {brief(sampler)}."
+        )
     if random_transform and key is None:
         raise fx.ArgumentError("Loader: random_transform= needs key=.")
+
+
+def _are_columns(source: tuple[Any, ...]) -> bool:
+    """Whether these are arrays of one first axis and of different shapes."""
+    shapes = [getattr(x, "shape", ()) for x in source]
+    return len(set(shapes)) > 1 and len({shape[:1] for shape in shapes}) == 1 and all(shapes)

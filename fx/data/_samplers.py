@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from reprlib import repr as brief
 from typing import Any, Protocol
 
 import numpy as np
 
 import fx
 from fx import random
+
+from ._fields import Checked
 
 
 class Sampler(Protocol):
@@ -20,7 +23,7 @@ class Sampler(Protocol):
 
 
 @dataclass(frozen=True)
-class SequentialSampler:
+class SequentialSampler(Checked):
     """0, 1, ..., count - 1."""
 
     count: int
@@ -30,7 +33,7 @@ class SequentialSampler:
 
 
 @dataclass(frozen=True, eq=False)
-class RandomSampler:
+class RandomSampler(Checked):
     """All examples in an order that key and epoch decide."""
 
     count: int
@@ -41,7 +44,7 @@ class RandomSampler:
 
 
 @dataclass(frozen=True, eq=False)
-class WeightedSampler:
+class WeightedSampler(Checked):
     """`draws` examples, each drawn with a probability in proportion to its weight.
 
     Args:
@@ -55,7 +58,8 @@ class WeightedSampler:
     replacement: bool = True
 
     def __post_init__(self) -> None:
-        weights = np.asarray(self.weights, float)
+        super().__post_init__()
+        weights = _weights(self.weights)
         if (
             weights.ndim != 1
             or not np.isfinite(weights).all()
@@ -77,8 +81,15 @@ class WeightedSampler:
         return np.asarray(random.choice(key, len(p), (self.draws,), self.replacement, p))
 
 
+def _weights(given: Any) -> np.ndarray[Any, Any]:
+    found = np.asarray(fx.numpy.asarray(given))
+    if found.dtype.kind not in "biuf":
+        raise fx.ArgumentError(f"WeightedSampler: weights are real numbers; got {found.dtype}.")
+    return found.astype(float)
+
+
 @dataclass(frozen=True, eq=False)
-class ShardedSampler:
+class ShardedSampler(Checked):
     """The part of another sampler's examples that process `shard` of `shards` takes: every shards-th of them.
 
     All parts have one size: what is left over is dropped with `drop_last`, or else filled with examples of the front.
@@ -90,6 +101,11 @@ class ShardedSampler:
     drop_last: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if not hasattr(self.sampler, "indices"):
+            raise fx.ArgumentError(
+                f"ShardedSampler: sampler must have indices(epoch), as SequentialSampler; got {brief(self.sampler)}."
+            )
         if not 0 <= self.shard < self.shards:
             raise fx.ArgumentError(f"ShardedSampler: shard {self.shard} is not one of {self.shards}.")
 

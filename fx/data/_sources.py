@@ -11,6 +11,8 @@ import numpy as np
 
 import fx
 
+from . import _fields as check
+
 
 @runtime_checkable
 class Source(Protocol):
@@ -73,7 +75,7 @@ class Map:
     """f of every example of a source, made when it is asked for."""
 
     def __init__(self, source: Source, f: Callable[[Any], Any]):
-        self.source, self.f = source, f
+        self.source, self.f = check.source(source, "Map: source"), check.function(f, "Map: f")
 
     def __len__(self) -> int:
         return len(self.source)
@@ -86,10 +88,13 @@ class Subset:
     """The examples of a source at given indices, in their order."""
 
     def __init__(self, source: Source, indices: Iterable[int]):
-        self.source = source
-        self.indices = np.asarray(list(indices), int)
-        for i in self.indices:
+        self.source = check.source(source, "Subset: source")
+        chosen = check.listed(indices, "Subset: indices")
+        if not all(map(check.is_whole, chosen)):
+            raise fx.ArgumentError(f"Subset: indices must be integers; got {brief(chosen)}.")
+        for i in chosen:
             place(int(i), len(source), source)
+        self.indices = np.asarray(chosen, int)
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -102,6 +107,7 @@ class Filter(Subset):
     """The examples for which keep(example) holds; all are read once, at first use of the source."""
 
     def __init__(self, source: Source, keep: Callable[[Any], bool]):
+        check.source(source, "Filter: source"), check.function(keep, "Filter: keep")
         super().__init__(source, [i for i in range(len(source)) if keep(source[i])])
 
 
@@ -111,7 +117,7 @@ class Concat:
     def __init__(self, *sources: Source):
         if not sources:
             raise fx.ArgumentError("Concat takes at least one source.")
-        self.sources = sources
+        self.sources = tuple(check.source(s, f"Concat: source {i}") for i, s in enumerate(sources))
         self.ends = np.cumsum([len(s) for s in sources])
 
     def __len__(self) -> int:
@@ -131,9 +137,9 @@ class Stream:
     """
 
     def __init__(self, make: Callable[[int], Iterable[Any]], *, buffer: int = 1024):
-        if buffer < 1:
-            raise fx.ArgumentError(f"Stream: buffer is a positive number of examples; got {buffer}.")
-        self.make, self.buffer = make, buffer
+        if not check.is_whole(buffer) or buffer < 1:
+            raise fx.ArgumentError(f"Stream: buffer is a positive number of examples; got {brief(buffer)}.")
+        self.make, self.buffer = check.function(make, "Stream: make"), int(buffer)
 
     def examples(self, epoch: int, seed: int | None) -> Iterator[Any]:
         """Those of an epoch; with a seed shuffled through the buffer."""

@@ -21,18 +21,21 @@ import fx
 import fx.numpy as fnp
 from fx import image as images, lax, random
 
+from ._fields import Checked, function, listed
+
 Size = int | tuple[int, int]
 Transform = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
-class Compose:
+class Compose(Checked):
     """Transforms one after the other, each with a key of its own."""
 
     steps: Sequence[Transform]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", tuple(self.steps))
+        steps = tuple(function(s, "Compose: a step") for s in listed(self.steps, "Compose: steps"))
+        object.__setattr__(self, "steps", steps)
 
     def __call__(self, key: Any, image: Any) -> Any:
         for i, step in enumerate(self.steps):
@@ -56,7 +59,7 @@ def as_floats(image: Any) -> fx.Array:
 
 
 @dataclass(frozen=True)
-class Normalize:
+class Normalize(Checked):
     """(image - mean) / std, of each channel."""
 
     mean: Any
@@ -73,7 +76,7 @@ class Normalize:
 
 
 @dataclass(frozen=True)
-class Resize:
+class Resize(Checked):
     """The image in another size, (height, width) or one number for both; methods of `fx.image.resize`."""
 
     size: Size
@@ -85,7 +88,7 @@ class Resize:
 
 
 @dataclass(frozen=True)
-class CenterCrop:
+class CenterCrop(Checked):
     """The middle of the image, (height, width) or one number for both."""
 
     size: Size
@@ -98,7 +101,7 @@ class CenterCrop:
 
 
 @dataclass(frozen=True)
-class RandomCrop:
+class RandomCrop(Checked):
     """A part of the image of a given size, at a random place, after padding at all edges (a mode of fx.numpy.pad)."""
 
     size: Size
@@ -117,7 +120,7 @@ class RandomCrop:
 
 
 @dataclass(frozen=True)
-class HorizontalFlip:
+class HorizontalFlip(Checked):
     """Left and right exchanged, with a probability."""
 
     probability: float = 0.5
@@ -128,7 +131,7 @@ class HorizontalFlip:
 
 
 @dataclass(frozen=True)
-class VerticalFlip:
+class VerticalFlip(Checked):
     """Top and bottom exchanged, with a probability."""
 
     probability: float = 0.5
@@ -139,7 +142,7 @@ class VerticalFlip:
 
 
 @dataclass(frozen=True)
-class RandomRotation:
+class RandomRotation(Checked):
     """Turned about its middle by an angle drawn from [-degrees, degrees], counterclockwise; outside is `fill`."""
 
     degrees: float
@@ -165,7 +168,7 @@ def rotate(image: Any, degrees: Any, fill: float = 0.0) -> fx.Array:
 
 
 @dataclass(frozen=True)
-class ColorJitter:
+class ColorJitter(Checked):
     """Brightness, contrast, saturation and hue changed by random factors, in this order; values stay in [0, 1].
 
     Args:
@@ -179,6 +182,7 @@ class ColorJitter:
     hue: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if min(self.brightness, self.contrast, self.saturation, self.hue) < 0 or self.hue > 0.5:
             raise fx.ArgumentError(
                 f"ColorJitter: amounts are not negative, and hue is at most 0.5; got {self}."
@@ -223,13 +227,13 @@ def shift_hue(image: Any, shift: Any) -> fx.Array:
     safe = fnp.where(chroma > 0, chroma, 1.0)
     r, g, b = (image[..., i] for i in range(3))
     sector = fnp.where(top == r, (g - b) / safe, fnp.where(top == g, 2 + (b - r) / safe, 4 + (r - g) / safe))
-    hue = fnp.where(chroma > 0, sector, 0.0) + 6 * shift
+    hue = fnp.where(chroma > 0, sector, 0.0) + 6 * fnp.asarray(shift, dtype=image.dtype)
     made = [fnp.mod(hue + n, 6.0) for n in (5, 3, 1)]
     return fnp.stack([top - chroma * fnp.clip(fnp.minimum(k, 4 - k), 0.0, 1.0) for k in made], -1)
 
 
 @dataclass(frozen=True)
-class Cutout:
+class Cutout(Checked):
     """A square of side `size` at a random place set to `fill`; it may stick out. Source: DeVries and Taylor 2017."""
 
     size: int
@@ -254,7 +258,7 @@ def mixup(key: Any, x: Any, y: Any, alpha: float = 0.2) -> tuple[fx.Array, fx.Ar
     Source: Zhang et al. 2017.
     """
     x, y = fnp.asarray(x), fnp.asarray(y)
-    if y.ndim < 2 or y.shape[0] != x.shape[0]:
+    if y.ndim < 2 or x.shape[:1] != y.shape[:1]:
         raise fx.ShapeError(
             f"mixup takes x (batch, ...) and y (batch, classes); got {x.shape} and {y.shape}.\n"
             "Write fx.nn.one_hot(labels, classes) for labels."

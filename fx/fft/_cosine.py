@@ -83,7 +83,7 @@ def _over(x: Any, s: Any, axes: Any, type: int, norm: str, name: str) -> Array:
     sizes = None if s is None else static.integers(s, f"{name}: s")
     if axes is None:
         axes = range(-x.ndim if sizes is None else -len(sizes), 0)
-    axes = [static.axis(a, x.ndim, name) for a in static.integers(tuple(axes), f"{name}: axes")]
+    axes = [static.axis(a, x.ndim, name) for a in static.integers(axes, f"{name}: axes")]
     if len(set(axes)) != len(axes) or (sizes is not None and len(sizes) != len(axes)):
         raise errors.ShapeError(
             f"{name}: axes {tuple(axes)} must be distinct, with one size each in s={sizes}."

@@ -107,10 +107,11 @@ def rotate(
     The other arguments are those of `map_coordinates`.
     """
     x = operand(input, "rotate")
-    plane = sorted(static.axis(a, x.ndim, "rotate") for a in static.integers(axes, "rotate: axes"))
+    axes = static.integers(axes, "rotate: axes")
+    plane = sorted(static.axis(a, x.ndim, "rotate") for a in axes)
     if len(plane) != 2 or plane[0] == plane[1]:
-        raise errors.ShapeError(f"rotate: axes {tuple(axes)} must name two axes of {x.aval}.")
-    sizes = [x.shape[a] for a in plane]
+        raise errors.ShapeError(f"rotate: axes {axes} must name two axes of {x.aval}.")
+    sizes, angle = [x.shape[a] for a in plane], static.number(angle, "rotate: angle")
     turned = _turned_sizes(sizes, angle) if reshape else sizes
     radians = (
         fnp.asarray(angle, dtype=fnp.float64) * (math.pi / 180)
@@ -128,7 +129,9 @@ def rotate(
 
 
 def _turned_sizes(sizes: Sequence[int], angle: Any) -> list[int]:
-    radians = math.radians(float(angle))
+    radians = math.radians(static.real(angle, "rotate: angle"))
+    if not math.isfinite(radians):
+        raise errors.ArgumentError(f"rotate: angle must be finite; got {radians}.")
     c, s = abs(math.cos(radians)), abs(math.sin(radians))
     return [int(c * sizes[0] + s * sizes[1] + 0.5), int(s * sizes[0] + c * sizes[1] + 0.5)]
 

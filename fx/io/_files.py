@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def save(path: str | PathLike[str], tree: Any, *, metadata: Mapping[str, Any] | 
     >>> load(path)["steps"]
     7
     """
-    path = Path(path)
+    path = path_of(path, "io.save")
     form, packed = format_of(path), pack(tree)
     try:
         parts = {
@@ -55,6 +56,15 @@ def save(path: str | PathLike[str], tree: Any, *, metadata: Mapping[str, Any] | 
     except (TypeError, ValueError) as e:
         raise fx.ArgumentError(f"io.save: metadata cannot be written as JSON: {e}.") from None
     replace_file(path, lambda part: form.write(part, packed.arrays, header))
+
+
+def path_of(path: Any, name: str) -> Path:
+    """ArgumentError for what is no path."""
+    if not isinstance(path, (str, PathLike)) or "\0" in str(path):
+        raise fx.ArgumentError(
+            f"{name}: path must be a path, text or a pathlib.Path; got {type(path).__name__} {brief(path)}."
+        )
+    return Path(path)
 
 
 def digest(arrays: Mapping[str, Any], parts: Mapping[str, Any]) -> str:
@@ -96,7 +106,7 @@ def load(
     Raises:
         FileNotFoundError. FileError: the file is damaged; nothing is loaded. TreeError: it does not fit `like`.
     """
-    path = Path(path)
+    path = path_of(path, "io.load")
     if like is None and (rename is not None or only is not None):
         raise fx.ArgumentError("io.load: rename= and only= go with like=, the tree whose leaves are wanted.")
     arrays, text = format_of(path).read(path, lambda name: True)
@@ -175,7 +185,7 @@ def inspect(path: str | PathLike[str]) -> Contents:
     Raises:
         FileNotFoundError. FileError: the file is damaged.
     """
-    path = Path(path)
+    path = path_of(path, "io.inspect")
     entries, text = format_of(path).describe(path)
     header = _header(path, text)
     if header is None:

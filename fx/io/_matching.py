@@ -6,6 +6,7 @@ import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Mapping
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,12 @@ def fitted(
         ("missing", missing, ("error", "keep")),
         ("unused", unused, ("error", "ignore")),
     ):
-        if choice not in choices:
-            raise fx.ArgumentError(f"io.load: {name}={choice!r}.\nChoose {choices[0]!r} or {choices[1]!r}.")
+        if not isinstance(choice, str) or choice not in choices:
+            raise fx.ArgumentError(
+                f"io.load: {name}={brief(choice)}.\nChoose {choices[0]!r} or {choices[1]!r}."
+            )
+    if only is not None and not isinstance(only, str):
+        raise fx.ArgumentError(f"io.load: only must be a pattern of paths, as text; got {brief(only)}.")
     values = renamed(file, values, rename)
     wanted = [(name_of(path), leaf) for path, leaf in fx.tree.leaves_with_path(like)]
     chosen = {name for name, _ in wanted if only is None or fx.tree.path_matches(only, name)}
@@ -57,6 +62,10 @@ def renamed(file: Any, values: dict[str, Any], rename: Rename) -> dict[str, Any]
     Raises:
         TreeError: two get one name, or a pattern matches nothing.
     """
+    if rename is not None and not callable(rename) and not isinstance(rename, Mapping):
+        raise fx.ArgumentError(
+            f"io.load: rename must be a dict of patterns, or a function of a name; got {brief(rename)}."
+        )
     if rename is None:
         return values
     names = {old: rename(old) if callable(rename) else _by_patterns(old, rename) for old in values}

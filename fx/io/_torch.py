@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Mapping
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,16 @@ def from_torch(
     Raises:
         TreeError: names or shapes do not fit. ArgumentError: a mapping matches no module.
     """
-    tensors = {name: _numpy(x) for name, x in state_dict.items() if not name.endswith("num_batches_tracked")}
+    for what, value in (("state_dict", state_dict), ("mapping", mapping)):
+        if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+            raise fx.ArgumentError(f"io.from_torch: {what} must be a dict by names; got {brief(value)}.")
+    if not all(isinstance(place, str) for place in mapping.values()):
+        raise fx.ArgumentError(f"io.from_torch: mapping must give places, as text; got {brief(mapping)}.")
+    if unused not in ("error", "ignore"):
+        raise fx.ArgumentError(f"io.from_torch: unused must be 'error' or 'ignore'; got {brief(unused)}.")
+    tensors = {
+        name: _numpy(x, name) for name, x in state_dict.items() if not name.endswith("num_batches_tracked")
+    }
     trees = like if isinstance(like, tuple) else (like,)
     names = [{name_of(path) for path, _ in fx.tree.leaves_with_path(tree)} for tree in trees]
     targets = set().union(*names)
@@ -63,9 +73,11 @@ def from_torch(
     return tuple(made) if isinstance(like, tuple) else made[0]
 
 
-def _numpy(x: Any) -> Any:
+def _numpy(x: Any, name: str) -> Any:
     """A tensor as a NumPy array; bfloat16, which NumPy lacks, through float32."""
     if not hasattr(x, "detach"):
+        if not isinstance(x, (np.ndarray, np.generic, fx.Array, int, float)):
+            raise fx.ArgumentError(f"io.from_torch: state_dict[{name!r}] is no tensor or array: {brief(x)}.")
         return np.asarray(x)
     x = x.detach().cpu()
     if str(x.dtype) == "torch.bfloat16":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core import tree
+from ..core import static, tree
 from ..core.array import Array
 from ..core.devices import common_backend, current_device
 from ..core.errors import ArgumentError, DTypeError, ShapeError, lines
@@ -78,10 +78,10 @@ def platform_dependent(*args: Any, default: Callable[..., Any] | None = None, **
     names = ("cpu",) if _on_host(args) else ("cuda", "gpu")
     for name in names:
         if name in per_platform:
-            return per_platform[name](*args)
+            return static.function(per_platform[name], f"platform_dependent: {name}")(*args)
     if default is None:
         raise ArgumentError(f"fx.lax.platform_dependent: there is no function for {names[0]} and no default.")
-    return default(*args)
+    return static.function(default, "platform_dependent: default")(*args)
 
 
 def _on_host(args: Any) -> bool:

@@ -115,7 +115,8 @@ def _product(x: Any, y: Any, spec: str, preferred: Any) -> Any:
 def _check_precision(precision: Any) -> None:
     parts = precision if isinstance(precision, tuple) else (precision,)
     names = ("default", "high", "highest", "fastest", "float32", "bfloat16", "tensorfloat32")
-    if not all(p is None or isinstance(p, Precision) or p in names for p in parts) or len(parts) > 2:
+    known = lambda p: p is None or isinstance(p, Precision) or (isinstance(p, str) and p in names)
+    if not all(map(known, parts)) or len(parts) > 2:
         raise ArgumentError(
             lines(f"precision={brief(precision)} is unknown.", "Write None or a member of fx.lax.Precision.")
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core import dtypes, static
-from ..core.errors import ArgumentError, ShapeError, brief, lines
+from ..core.errors import ArgumentError, ShapeError, lines
 from ..primitives import convolution, elementwise as e, shape as s
 from ..primitives.convolution import conv_dimension_numbers as conv_dimension_numbers
 from ..primitives.sliding import dilated, padding_pairs, per_axis, windowed_shape
@@ -214,18 +214,28 @@ def conv_shape_tuple(
     batch_group_count: int = 1,
 ) -> tuple[int, ...]:  # fmt: skip
     """The shape of a convolution of (N, C, *spatial) with (O, C, *window)."""
-    space, window = tuple(lhs_shape[2:]), tuple(rhs_shape[2:])
-    ones = (1,) * len(space)
-    pairs = padding_pairs("conv_shape_tuple", pads, space, window, strides)
-    if len(space) != len(window) or lhs_shape[0] % batch_group_count:
+    lhs, rhs, steps = _sizes("conv_shape_tuple", lhs_shape, rhs_shape, strides)
+    groups = static.integer(batch_group_count, "conv_shape_tuple: batch_group_count")
+    if groups < 1 or lhs[0] % groups:
+        raise ShapeError(f"conv_shape_tuple: a batch of {lhs[0]} does not split into {groups} groups.")
+    space, window, ones = lhs[2:], rhs[2:], (1,) * len(steps)
+    pairs = padding_pairs("conv_shape_tuple", pads, space, window, steps)
+    count = windowed_shape("conv_shape_tuple", space, window, steps, pairs, ones, ones)
+    return (lhs[0] // groups, rhs[0], *count)
+
+
+def _sizes(name: str, lhs_shape: Any, rhs_shape: Any, strides: Any) -> tuple[tuple[int, ...], ...]:
+    """Two shapes of one rank with a positive stride for each spatial axis."""
+    lhs, rhs = static.sizes(lhs_shape, f"{name}: lhs_shape"), static.sizes(rhs_shape, f"{name}: rhs_shape")
+    steps = static.sizes(strides, f"{name}: strides")
+    if len(lhs) != len(rhs) or len(lhs) < 2 or len(steps) != len(lhs) - 2 or 0 in steps:
         raise ShapeError(
             lines(
-                f"conv_shape_tuple: {tuple(lhs_shape)} and {tuple(rhs_shape)} do not fit",
-                f"with strides {brief(strides)} and {batch_group_count} batch groups.",
+                f"{name}: {lhs}, {rhs} and strides {steps} do not fit.",
+                "Two shapes have one rank, of at least 2, and there is a positive stride for each further axis.",
             )
         )
-    count = windowed_shape("conv_shape_tuple", space, window, tuple(strides), pairs, ones, ones)
-    return (lhs_shape[0] // batch_group_count, rhs_shape[0], *count)
+    return lhs, rhs, steps
 
 
 def conv_general_shape_tuple(
@@ -233,6 +243,7 @@ def conv_general_shape_tuple(
     dimension_numbers: Any,
 ) -> tuple[int, ...]:  # fmt: skip
     """The shape of a convolution in any layout."""
+    lhs_shape, rhs_shape, _ = _sizes("conv_general_shape_tuple", lhs_shape, rhs_shape, window_strides)
     lhs, rhs, out = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
     found = conv_shape_tuple(
         [lhs_shape[a] for a in lhs], [rhs_shape[a] for a in rhs], window_strides, padding
@@ -245,12 +256,16 @@ def conv_transpose_shape_tuple(
     dimension_numbers: Any,
 ) -> tuple[int, ...]:  # fmt: skip
     """The shape of a transposed convolution in any layout."""
+    lhs_shape, rhs_shape, steps = _sizes("conv_transpose_shape_tuple", lhs_shape, rhs_shape, window_strides)
     lhs, rhs, out = conv_dimension_numbers(lhs_shape, rhs_shape, dimension_numbers)
     space, window = [lhs_shape[a] for a in lhs[2:]], [rhs_shape[a] for a in rhs[2:]]
-    pairs = padding
     if isinstance(padding, str):
-        pairs = [_transposed(k, step, padding) for k, step in zip(window, window_strides, strict=True)]
-    rows = zip(space, window, window_strides, pairs, strict=True)
+        pairs = [_transposed(k, step, padding) for k, step in zip(window, steps, strict=True)]
+    else:
+        pairs = list(padding_pairs("conv_transpose_shape_tuple", padding, space, window, steps))
+    if len(pairs) != len(space):
+        raise ShapeError(f"conv_transpose_shape_tuple: padding has {len(pairs)} pairs for {len(space)} axes.")
+    rows = zip(space, window, steps, pairs, strict=True)
     count = [dilated(n, step) + sum(pair) - k + 1 for n, k, step, pair in rows]
     found = (lhs_shape[lhs[0]], rhs_shape[rhs[0]], *count)
     return tuple(found[out.index(i)] for i in range(len(out)))
@@ -258,5 +273,6 @@ def conv_transpose_shape_tuple(
 
 def conv_general_permutations(dimension_numbers: Sequence[str]) -> tuple[tuple[int, ...], ...]:
     """The permutations that bring lhs, rhs and result to (N, C, *), (O, I, *) and (N, C, *)."""
-    rank = len(dimension_numbers[0])
-    return tuple(conv_dimension_numbers((1,) * rank, (1,) * rank, tuple(dimension_numbers)))
+    specs = static.sequence(dimension_numbers, "conv_general_permutations: dimension_numbers")
+    rank = len(static.text(specs[0] if specs else None, "conv_general_permutations: a layout"))
+    return tuple(conv_dimension_numbers((1,) * rank, (1,) * rank, tuple(specs)))

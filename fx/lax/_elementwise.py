@@ -9,6 +9,7 @@ import numpy as np
 from ..core import static
 from ..core.errors import DTypeError
 from ..core.trace import bind
+from ..numpy import power as integers_to_powers
 from ..primitives import elementwise as e, special
 from ..primitives.promotion import as_operand
 from ._numbers import RoundingMethod
@@ -81,6 +82,8 @@ def _abs(x: Any) -> Any:
 
 def _conj(x: Any) -> Any:
     x = array(x)
+    if x.dtype.kind == "b":
+        raise DTypeError("fx.lax.conj does not take bool.")
     return e.conj(x) if x.dtype.kind == "c" else bind(e.make_complex, x, -_zero(x))
 
 
@@ -90,7 +93,7 @@ def _zero(x: Any) -> Any:
 
 def _square(x: Any) -> Any:
     x = array(x)
-    return x * x
+    return bind(e.mul, x, x)
 
 
 def _reciprocal(x: Any) -> Any:
@@ -125,7 +128,10 @@ def pow(x: Any, y: Any) -> Any:
     y = as_operand(y)
     if hasattr(y, "dtype") and y.dtype.kind in "iu" and array(x).dtype.kind in "fVc":
         y = e.convert(y, array(x).dtype)
-    return bind(e.power, *fitting("pow", x, y))
+    x, y = fitting("pow", x, y)
+    if array(x).dtype.kind in "iu":
+        return integers_to_powers(x, y)
+    return bind(e.power, x, y)
 
 
 def integer_pow(x: Any, y: int) -> Any:
@@ -136,7 +142,10 @@ def integer_pow(x: Any, y: int) -> Any:
 def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZERO) -> Any:
     """x rounded to integers; halves go away from zero, or to the even neighbour."""
     x = array(x)
-    if RoundingMethod(rounding_method) is RoundingMethod.TO_NEAREST_EVEN:
+    if (
+        static.member(rounding_method, RoundingMethod, "round: rounding_method")
+        is RoundingMethod.TO_NEAREST_EVEN
+    ):
         return bind(e.round_even, x)
     whole = bind(e.trunc, x)
     half = e.ge(e.abs_(x - whole), x.dtype.type(0.5))

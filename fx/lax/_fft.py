@@ -34,7 +34,9 @@ def fft(x: Any, fft_type: FftType | str, fft_lengths: Sequence[int]) -> Any:
 
 
 def _kind(fft_type: Any) -> FftType:
-    name = fft_type.upper() if isinstance(fft_type, str) else FftType(fft_type).name
+    if not isinstance(fft_type, str):
+        return static.member(fft_type, FftType, "fft: fft_type")
+    name = fft_type.upper()
     if name not in FftType.__members__:
         raise ArgumentError(f"fx.lax.fft: {brief(fft_type)} is not one of {', '.join(FftType.__members__)}.")
     return FftType[name]

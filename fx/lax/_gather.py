@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import static
-from ..core.errors import DTypeError, ShapeError, lines
+from ..core.errors import ArgumentError, DTypeError, ShapeError, brief, lines
 from ..core.transforms.vmap import vmap
 from ..primitives import elementwise as e, gather_scatter as gs, reductions as red
 from ..primitives.shape import broadcast_to, full, iota, reshape, slice_axis, transpose
@@ -70,7 +70,7 @@ def gather(
         fill_value: default NaN; the smallest signed or largest unsigned integer; True.
     """
     x, indices = array(operand), array(start_indices)
-    n = dimension_numbers
+    n = _of_kind(dimension_numbers, GatherDimensionNumbers, "gather")
     places = _places(
         "gather", x, indices, n.offset_dims, n.collapsed_slice_dims, n.start_index_map,
         n.operand_batching_dims, n.start_indices_batching_dims,
@@ -89,6 +89,14 @@ def gather(
     return broadcast_to(e.select(inside, y, fill), tuple(y.shape))
 
 
+def _of_kind(numbers: Any, kind: type, name: str) -> Any:
+    if not isinstance(numbers, kind):
+        raise ArgumentError(
+            f"fx.lax.{name}: dimension_numbers must be fx.lax.{kind.__name__}(...); got {brief(numbers)}."
+        )
+    return numbers
+
+
 def _fill(dtype: Any) -> Any:
     return np.bool_(True) if dtype.kind == "b" else gs.fill_for(dtype)
 
@@ -97,7 +105,7 @@ def _places(name: str, x: Any, indices: Any, window: Any, dropped: Any, index_ma
             index_batch: Any) -> Places:  # fmt: skip
     if indices.dtype.kind not in "iu" or indices.ndim < 1:
         raise DTypeError(f"fx.lax.{name}: indices must be integers (..., k); they are {describe(indices)}.")
-    tuples = [static.integers(tuple(v), f"{name}: dimension numbers") for v in
+    tuples = [static.integers(v, f"{name}: dimension numbers") for v in
               (window, dropped, index_map, batch, index_batch)]  # fmt: skip
     p = Places(*tuples)
     gone = p.dropped + p.batch
@@ -296,7 +304,7 @@ def _scatter(
     mode: Any,
 ) -> Any:
     x, updates = (array(v) for v in one_dtype(name, operand, updates))
-    indices, n = array(scatter_indices), numbers
+    indices, n = array(scatter_indices), _of_kind(numbers, ScatterDimensionNumbers, name)
     places = _places(
         name, x, indices, n.update_window_dims, n.inserted_window_dims, n.scatter_dims_to_operand_dims,
         n.operand_batching_dims, n.scatter_indices_batching_dims,

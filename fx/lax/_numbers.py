@@ -55,7 +55,7 @@ class GatherScatterMode(enum.Enum):
         """The mode by its name; None is FILL_OR_DROP."""
         if isinstance(mode, GatherScatterMode):
             return mode
-        if mode not in _MODES:
+        if not isinstance(mode, (str, type(None))) or mode not in _MODES:
             raise ArgumentError(
                 lines(
                     f"{brief(mode)} is not a mode of gather and scatter.",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes, static
+from ..core.avals import MAX_RANK
 from ..core.errors import ArgumentError, DTypeError, ShapeError, brief
 from ..core.trace import bind
 from ..numpy import empty as _empty
@@ -29,7 +30,7 @@ def broadcast_in_dim(operand: Any, shape: Sequence[int], broadcast_dimensions: S
     """Operand axis i becomes axis `broadcast_dimensions[i]` of the result; axes of size 1 are repeated."""
     x = array(operand)
     shape = static.sizes(shape, "broadcast_in_dim: shape")
-    axes = static.integers(tuple(broadcast_dimensions), "broadcast_in_dim: broadcast_dimensions")
+    axes = static.integers(broadcast_dimensions, "broadcast_in_dim: broadcast_dimensions")
     increasing = list(axes) == sorted(set(axes)) and all(0 <= a < len(shape) for a in axes)
     if len(axes) != x.ndim or not increasing:
         raise ShapeError(
@@ -46,15 +47,18 @@ def broadcast_like(arr: Any, like_arr: Any) -> Any:
 
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     """The common shape by NumPy's rules."""
+    found = [static.sizes(d, "broadcast_shapes") for d in shapes]
     try:
-        return tuple(np.broadcast_shapes(*[static.sizes(d, "broadcast_shapes") for d in shapes]))
+        return tuple(np.broadcast_shapes(*found))
     except ValueError:
-        raise ShapeError(f"The shapes {', '.join(map(str, shapes))} do not broadcast.") from None
+        raise ShapeError(f"The shapes {', '.join(map(str, found))} do not broadcast.") from None
 
 
 def broadcast_to_rank(x: Any, rank: int) -> Any:
     """x with leading axes of size 1 up to a rank."""
-    x = array(x)
+    x, rank = array(x), static.integer(rank, "broadcast_to_rank: rank")
+    if rank > MAX_RANK:
+        raise ShapeError(f"fx.lax.broadcast_to_rank: arrays have at most {MAX_RANK} axes; got rank={rank}.")
     if rank < x.ndim:
         raise ShapeError(f"fx.lax.broadcast_to_rank: {describe(x)} has more than {rank} axes.")
     return s.reshape(x, (1,) * (rank - x.ndim) + tuple(x.shape))
@@ -107,7 +111,9 @@ _array = array
 def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = None) -> Any:
     """The axes from start to before stop merged into one."""
     x = array(operand)
-    start, stop, _ = builtins.slice(start_dimension, stop_dimension).indices(x.ndim)
+    first = static.integer(start_dimension, "collapse: start_dimension")
+    last = None if stop_dimension is None else static.integer(stop_dimension, "collapse: stop_dimension")
+    start, stop, _ = builtins.slice(first, last).indices(x.ndim)
     if stop < start:
         raise ShapeError(f"fx.lax.collapse of {describe(x)}: there are no axes {start} to {stop}.")
     return s.reshape(x, (*x.shape[:start], math.prod(x.shape[start:stop]), *x.shape[stop:]))
@@ -129,8 +135,9 @@ def stack(operands: Sequence[Any], axis: int = 0) -> Any:
 
 
 def _arrays(operands: Any, name: str) -> list[Any]:
-    xs = list(operands) if hasattr(operands, "ndim") else list(static.members(operands, f"{name}: operands"))
-    if not xs:
+    is_array = isinstance(getattr(operands, "ndim", None), int)
+    xs = (static.sequence if is_array else static.members)(operands, f"{name}: operands")
+    if len(xs) == 0:
         raise ArgumentError(f"fx.lax.{name} needs at least one array.")
     found = [array(x) for x in one_dtype(name, *xs)]
     if len({x.ndim for x in found}) > 1:
@@ -235,4 +242,7 @@ def dtype(x: Any) -> Any:
 
 def shape_as_value(shape: Sequence[int]) -> Any:
     """A shape as an array of int64."""
-    return array(np.asarray(static.sizes(shape, "shape_as_value"), np.int64))
+    sizes = static.sizes(shape, "shape_as_value")
+    if any(n >= 2**63 for n in sizes):
+        raise ShapeError(f"fx.lax.shape_as_value: no size is {max(sizes)}; they are int64.")
+    return array(np.asarray(sizes, np.int64))

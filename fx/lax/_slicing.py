@@ -85,7 +85,12 @@ def _starts(indices: Any, negative: Any, name: str) -> list[Any]:
         indices = as_operand(indices)
         if len(indices.shape) != 1:
             raise ArgumentError(f"{name}: start_indices has one index per axis; got {brief(indices)}.")
-    allowed = (negative,) * len(indices) if isinstance(negative, bool) else tuple(negative)
+    count = len(indices)
+    allowed = [negative] * count
+    if not isinstance(negative, bool):
+        allowed = static.sequence(negative, f"{name}: allow_negative_indices")
+    if len(allowed) != count:
+        raise ArgumentError(f"{name}: allow_negative_indices is one flag, or {count}; got {brief(negative)}.")
     return [_start(i, ok, name) for i, ok in zip(indices, allowed, strict=True)]
 
 
@@ -153,7 +158,10 @@ def _along(x: Any, at: int, start: Any) -> list[Any]:
 def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
     """Slices at index vectors of one length along some axes: (length, *the other axes)."""
     x = array(src)
-    at = tuple(static.axis(a, x.ndim, "index_take") for a in axes)
+    at = tuple(static.axis(a, x.ndim, "index_take") for a in static.integers(axes, "index_take: axes"))
+    given = static.sequence(idxs, "index_take: idxs")
+    if len(given) != len(at):
+        raise ArgumentError(f"index_take: {len(given)} index vectors for {len(at)} axes.")
     order = np.argsort(at)
-    indices = [array(idxs[i]) for i in order]
+    indices = [array(given[i]) for i in order]
     return gather_scatter.gather(x, *indices, axes=[at[i] for i in order], at=0, mode="clip")

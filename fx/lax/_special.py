@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..core.trace import bind
 from ..primitives import special_bessel as bessel, special_gamma as gamma, special_incomplete as incomplete
-from ._operands import binary, fitting, named, unary
+from ._operands import binary, fitting, unary
 
 
-def _function(prim: Any, name: str, doc: str, **params: Any) -> Callable[..., Any]:
-    def function(*xs: Any) -> Any:
-        return bind(prim, *fitting(name, *xs), **params)
+def igamma_grad_a(a: Any, x: Any) -> Any:
+    """The derivative of igamma by a."""
+    return bind(incomplete.igamma_grad, *fitting("igamma_grad_a", a, x), n=1)
 
-    return named(function, name, doc)
+
+def betainc(a: Any, b: Any, x: Any) -> Any:
+    """The regularized incomplete beta function."""
+    return bind(incomplete.betainc, *fitting("betainc", a, b, x))
+
+
+def zeta(x: Any, q: Any) -> Any:
+    """Hurwitz' zeta function."""
+    return bind(gamma.zeta, *fitting("zeta", x, q), n=0)
 
 
 igamma = binary(incomplete.gammainc, "igamma", "The regularized lower incomplete gamma function of (a, x).")
 igammac = binary(incomplete.gammaincc, "igammac", "1 - igamma(a, x), accurate where that is small.")
-igamma_grad_a = _function(incomplete.igamma_grad, "igamma_grad_a", "The derivative of igamma by a.", n=1)
-betainc = _function(incomplete.betainc, "betainc", "The regularized incomplete beta function of (a, b, x).")
 polygamma = binary(
     gamma.polygamma_of_order, "polygamma", "Derivative m + 1 of lgamma at x; whole m, as floats."
 )
-zeta = _function(gamma.zeta, "zeta", "Hurwitz' zeta function of (x, q).", n=0)
 bessel_i0e = unary(bessel.i0e, "bessel_i0e", "exp(-|x|) times the modified Bessel function of order 0.")
 bessel_i1e = unary(bessel.i1e, "bessel_i1e", "exp(-|x|) times the modified Bessel function of order 1.")
 

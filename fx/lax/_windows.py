@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core import static
 from ..core.array import Array
 from ..core.errors import ShapeError
 from ..core.trace import Tracer
@@ -89,16 +90,27 @@ def reduce_window_shape_tuple(
     window_dilation: Sequence[int] | None = None,
 ) -> tuple[int, ...]:
     """The shape that `reduce_window` gives."""
+    shape = static.sizes(operand_shape, "reduce_window: operand_shape")
     where = (window_dimensions, window_strides, padding, base_dilation, window_dilation)
-    params = windows.window_params("reduce_window", tuple(operand_shape), *where)
-    return windowed_shape("reduce_window", tuple(operand_shape), **params)
+    return windowed_shape("reduce_window", shape, **windows.window_params("reduce_window", shape, *where))
 
 
 def padtype_to_pads(
     in_shape: Sequence[int], window_shape: Sequence[int], window_strides: Sequence[int], padding: str
 ) -> list[tuple[int, int]]:
     """(low, high) per axis for 'SAME', 'SAME_LOWER' or 'VALID'."""
-    return list(padding_pairs("padtype_to_pads", padding, in_shape, window_shape, window_strides))
+    given = (in_shape, window_shape, window_strides)
+    sizes, window, strides = (static.sizes(v, "padtype_to_pads: sizes") for v in given)
+    check_strides("padtype_to_pads", strides, len(sizes), len(window))
+    return list(padding_pairs("padtype_to_pads", padding, sizes, window, strides))
+
+
+def check_strides(name: str, strides: tuple[int, ...], *ranks: int) -> None:
+    """ShapeError unless there is one positive stride for each of so many axes."""
+    if any(n != len(strides) for n in ranks) or any(n < 1 for n in strides):
+        raise ShapeError(
+            f"{name}: strides {strides} are not one positive integer for each of {ranks[0]} axes."
+        )
 
 
 def window_sum(x: Any, window: Sequence[int], strides: Any = None, padding: Any = "VALID") -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import static
 from ..core.errors import ArgumentError, ShapeError
 from ..numpy import eye, swapaxes, tril, triu, where
 from ..numpy.linalg import inv, norm
@@ -51,7 +52,7 @@ def triangular_solve(
         "left_side": left_side, "lower": lower, "transpose_a": transpose_a, "conjugate_a": conjugate_a,
         "unit_diagonal": unit_diagonal,
     }  # fmt: skip
-    if b.ndim == a.ndim - 1:
+    if b.ndim == a.ndim - 1 and b.ndim:
         b_matrix = reshape(b, (*b.shape, 1) if left_side else (*b.shape[:-1], 1, b.shape[-1]))
         return reshape(systems.triangular_solve(a, b_matrix, **how), b.shape)
     if b.ndim != a.ndim:
@@ -66,7 +67,8 @@ def lu(x: Any) -> tuple[Any, Any, Any]:
 
 def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Any:
     """The order of rows, int32, that successive exchanges give. pivots: (..., k), at most `permutation_size`."""
-    return e.convert(row_order.permutation_of(array(pivots), permutation_size), np.int32)
+    size = static.integer(permutation_size, "lu_pivots_to_permutation: permutation_size")
+    return e.convert(row_order.permutation_of(array(pivots), size), np.int32)
 
 
 def qr(x: Any, *, pivoting: bool = False, full_matrices: bool = True, use_magma: Any = None) -> Any:
@@ -95,7 +97,7 @@ def eigh(
     v, w = spectral.eigh(array(x), "mean" if symmetrize_input else "lower" if lower else "upper")[::-1]
     if subset_by_index is None:
         return v, w
-    start, stop = subset_by_index
+    start, stop = _range(subset_by_index, "eigh")
     return slice_axis(v, start, stop, v.ndim - 1), slice_axis(w, start, stop, w.ndim - 1)
 
 
@@ -130,7 +132,7 @@ def svd(
 ) -> Any:
     """(u, s, vh) with x = u diag(s) vh, or s alone; `subset_by_index` takes [start, stop) of the singular values."""
     x = array(x)
-    start, stop = (None, None) if subset_by_index is None else subset_by_index
+    start, stop = (None, None) if subset_by_index is None else _range(subset_by_index, "svd")
     if subset_by_index is not None and full_matrices and compute_uv:
         raise ArgumentError("svd: subset_by_index goes with full_matrices=False.")
     cut = lambda y, axis: y if start is None else slice_axis(y, start, stop, y.ndim + axis)
@@ -160,6 +162,7 @@ def householder_product(a: Any, taus: Any) -> Any:
     a: (..., m, n), taus: (..., k), k <= n <= m, as LAPACK's geqrf leaves them.
     """
     a, taus = (array(v) for v in one_dtype("householder_product", a, taus))
+    _check_rank("householder_product", a, taus)
     m, n = a.shape[-2:]
     if not taus.shape[-1] <= n <= m or taus.shape[:-1] != a.shape[:-2]:
         raise ShapeError(
@@ -171,9 +174,25 @@ def householder_product(a: Any, taus: Any) -> Any:
 def ormqr(a: Any, taus: Any, c: Any, *, left: bool = True, transpose: bool = False) -> Any:
     """Q c, or c Q unless `left`, for the square Q = H_1 ... H_k of `householder_product`; Q^H with `transpose`."""
     a, taus, c = (array(v) for v in one_dtype("ormqr", a, taus, c))
+    _check_rank("ormqr", a, taus, c)
     if left:
         return _reflect(a, taus, c, transpose)
     return _t(_conj(_reflect(a, taus, _t(_conj(c)), not transpose)))
+
+
+def _check_rank(name: str, a: Any, taus: Any, *c: Any) -> None:
+    """ShapeError unless these are matrices and vectors with the same axes before them."""
+    if a.ndim < 2 or taus.ndim != a.ndim - 1 or any(x.ndim != a.ndim for x in c):
+        raise ShapeError(
+            f"{name} takes matrices (..., m, n) and vectors (..., k); got {describe(a, taus, *c)}."
+        )
+
+
+def _range(ends: Any, name: str) -> tuple[int, int]:
+    found = static.integers(ends, f"{name}: subset_by_index")
+    if len(found) != 2:
+        raise ArgumentError(f"{name}: subset_by_index is a pair (start, stop); got {found}.")
+    return found[0], found[1]
 
 
 def _reflect(a: Any, taus: Any, c: Any, adjoint: bool = False) -> Any:
@@ -193,6 +212,7 @@ def symmetric_product(
 ) -> Any:
     """alpha a a^T + beta c. a: (..., n, k), c: (..., n, n)."""
     a, c = (array(v) for v in one_dtype("symmetric_product", a_matrix, c_matrix))
+    alpha, beta = static.real(alpha, "symmetric_product: alpha"), static.real(beta, "symmetric_product: beta")
     out = (a @ _t(a)) * a.dtype.type(alpha) + c * a.dtype.type(beta)
     return (out + _t(out)) * a.dtype.type(0.5) if symmetrize_output else out
 

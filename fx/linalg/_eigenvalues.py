@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import errors
+from ..core import errors, static
 from ..core.array import Array
 from ..numpy._arguments import operand, static_int
 from ..primitives import elementwise as el, linalg as systems, reductions as red, spectral
@@ -103,7 +103,7 @@ def _subset(w: Array, v: Any, by_index: Any, by_value: Any, name: str) -> tuple[
         else:
             start, stop = by_index
     elif by_index is not None:
-        first, last = (static_int(i, f"{name}: an index") for i in by_index)
+        first, last = (static_int(i, f"{name}: an index") for i in _two(by_index, name))
         if not 0 <= first <= last < n:
             raise errors.ArgumentError(
                 f"{name}: indices {(first, last)} are not a range within 0 to {n - 1}."
@@ -114,8 +114,17 @@ def _subset(w: Array, v: Any, by_index: Any, by_value: Any, name: str) -> tuple[
     return slice_axis(w, start, stop, axis), None if v is None else slice_axis(v, start, stop, v.ndim - 1)
 
 
+def _two(ends: Any, name: str) -> list[Any]:
+    found = static.sequence(ends, f"{name}: a choice of eigenvalues")
+    if len(found) != 2:
+        raise errors.ArgumentError(
+            f"{name}: eigenvalues are chosen by two ends, (first, last); got {errors.brief(ends)}."
+        )
+    return found
+
+
 def _between(w: Array, interval: Any, name: str) -> tuple[int, int]:
-    low, high = (float(x) for x in interval)
+    low, high = (static.real(x, f"{name}: an end of the interval") for x in _two(interval, name))
     if w.ndim != 1 or not low < high:
         raise errors.ArgumentError(
             f"{name}: an interval (low, high] chooses eigenvalues (n,) of one matrix; got {interval} for {w.aval}."

@@ -32,7 +32,7 @@ from ..primitives._matrices import (
 from ..primitives.matrix_functions import matrix_function, matrix_function_derivative
 from ..primitives.promotion import promote
 from ..primitives.shape import full, pad, reshape, slice_axis
-from ._arguments import matrix, same_batch
+from ._arguments import choice, matrix, same_batch
 
 
 def expm(A: Any, *, upper_triangular: bool = False, max_squarings: int = 16) -> Array:
@@ -55,10 +55,7 @@ def expm_frechet(
         method: accepted as SciPy has it; the derivative is a block of expm([[A, E], [0, A]]).
         compute_expm: False returns the derivative alone.
     """
-    if method not in (None, "SPS", "blockEnlarge"):
-        raise errors.ArgumentError(
-            f"expm_frechet: method is None, 'SPS' or 'blockEnlarge', not {errors.brief(method)}."
-        )
+    choice(method, (None, "SPS", "blockEnlarge"), "expm_frechet: method")
     a, e = (operand(x, "expm_frechet") for x in promote(A, E, inexact=True))
     matrix(a, "expm_frechet", True, check_finite), matrix(e, "expm_frechet", True, check_finite)
     if a.shape[-1] != e.shape[-1]:
@@ -106,6 +103,8 @@ def fractional_matrix_power(A: Any, t: Any) -> Array:
     if isinstance(t, Tracer):
         return expm(logm(a) * el.convert(t, a.dtype))
     exponent = real_number(t, "fractional_matrix_power: t")
+    if not math.isfinite(exponent):
+        raise errors.ArgumentError(f"fractional_matrix_power: t must be finite; got {exponent}.")
     if exponent == math.floor(exponent):
         return nl.matrix_power(a, int(exponent))
     return matrix_function(a, "power", exponent)
@@ -180,9 +179,17 @@ def funm(A: Any, func: Callable[[Any], Any], disp: bool = True) -> Any:
     t, z, _ = forms.schur(wide)
     w = diagonal(t)
     one = full(w.shape, 1, w.dtype)
-    f, slope = jvp(lambda w: el.convert(operand(func(w), "funm: func"), w.dtype), (w,), (one,))
+    f, slope = jvp(lambda w: _elementwise(func(w), w), (w,), (one,))
     result = matmul(matmul(z, _parlett(t, f, slope)), adjoint(z))
     return result if disp else (result, _error_estimate(t))
+
+
+def _elementwise(f: Any, w: Array) -> Array:
+    """What func returned of eigenvalues w, if it has a value for each."""
+    f = operand(f, "funm: func")
+    if f.shape != w.shape:
+        raise errors.ShapeError(f"funm: func must be elementwise; of {w.aval} it returned {f.aval}.")
+    return el.convert(f, w.dtype)
 
 
 def _error_estimate(t: Array) -> Array:

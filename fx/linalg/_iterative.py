@@ -193,8 +193,12 @@ def _square(x: Array) -> Array:
 def _bound(b: Array, limits: Any) -> tuple[Array, int]:
     """The square of the largest residual that will do, and the number of steps."""
     tol, atol, maxiter = limits
-    square = _square(b)
-    bound = el.maximum(square * square.dtype.type(float(tol) ** 2), square.dtype.type(float(atol) ** 2))
+    square, tol, atol = _square(b), static.real(tol, "tol"), static.real(atol, "atol")
+    if not (0 <= tol < 1e150 and 0 <= atol < 1e150):
+        raise errors.ArgumentError(f"tol and atol must be numbers of at least 0; got {tol} and {atol}.")
+    largest = float(np.finfo(square.dtype).max)
+    factor, least = (square.dtype.type(min(t * t, largest)) for t in (tol, atol))
+    bound = el.maximum(square * factor, least)
     return bound, 10 * b.size if maxiter is None else static.integer(maxiter, "maxiter")
 
 
@@ -347,10 +351,12 @@ def fixed_point(
     static.function(func, "fixed_point: func")
     choice(method, ("del2", "iteration"), "fixed_point: method")
     vectors = _Vectors(x0, "fixed_point")
+    args = static.members(args, "fixed_point: args")
     apply = lambda v: vectors.flat(func(vectors.tree(v), *args), "what func returns")
     eps = float(np.finfo(vectors.dtype).eps)
+    xtol = max(static.real(xtol, "fixed_point: xtol"), 4 * eps)
     most = static.integer(maxiter, "fixed_point: maxiter")
-    iterate = lambda _, v: _iterate(apply, v, max(float(xtol), 4 * eps), most, method == "del2")
+    iterate = lambda _, v: _iterate(apply, v, xtol, most, method == "del2")
     tangent = lambda g, y: gmres(g, y, tol=10 * eps, restart=min(vectors.size, 50))[0]
     residual = lambda v: v - apply(v)
     x, converged = custom_root(residual, vectors.flat(x0, "x0"), iterate, tangent, has_aux=True)

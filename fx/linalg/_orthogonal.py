@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import errors
+from ..core import errors, static
 from ..core.array import Array
 from ..core.transforms.custom_jvp import custom_jvp
 from ..numpy._arguments import operand
@@ -72,7 +72,9 @@ def _one_matrix(a: Any, name: str, check_finite: bool) -> Array:
 
 
 def _rank(s: Array, rcond: float | None, a: Any) -> int:
-    rtol = max(operand(a, "rank").shape) * float(np.finfo(s.dtype).eps) if rcond is None else float(rcond)
+    rtol = max(operand(a, "rank").shape) * float(np.finfo(s.dtype).eps)
+    if rcond is not None:
+        rtol = static.real(rcond, "rcond")
     if not s.size:
         return 0
     bound = red.reduce_max(s, axes=(0,)) * s.dtype.type(rtol)
@@ -99,7 +101,7 @@ def qr(
 
     The gradient needs the first min(m, n) columns (of a[..., P]) to be independent, and holds at a fixed P.
     """
-    if mode == "raw":
+    if isinstance(mode, str) and mode == "raw":
         raise errors.ArgumentError(
             errors.lines("qr: mode 'raw' has no derivative.", "Use mode='full', 'economic' or 'r'.")
         )

@@ -137,7 +137,7 @@ def convolution_matrix(a: Any, n: int, mode: str = "full") -> Array:
     Args:
         mode: "full": n + k - 1 rows, "same": max(n, k), "valid": max(n, k) - min(n, k) + 1.
     """
-    a, n = vector(a, "convolution_matrix"), static_int(n, "convolution_matrix: n")
+    a, n = vector(a, "convolution_matrix"), _size(n, "convolution_matrix")
     choice(mode, ("full", "same", "valid"), "convolution_matrix: mode")
     k = a.shape[-1]
     if n <= 0 or k == 0:
@@ -210,13 +210,15 @@ def dft(n: int, scale: str | None = None, *, dtype: Any = None) -> Array:
     index = np.arange(n)
     values = np.exp(-2j * np.pi * (np.outer(index, index) % max(n, 1)) / max(n, 1))
     values = values / {None: 1.0, "sqrtn": math.sqrt(max(n, 1)), "n": max(n, 1)}[scale]
-    return asarray(values, dtype=dtype or dtypes.complex_of(dtypes.default_float()))
+    return asarray(values, dtype=dtypes.complex_of(dtypes.default_float()) if dtype is None else dtype)
 
 
 def _size(n: Any, name: str) -> int:
     n = static_int(n, f"{name}: n")
     if n < 0:
         raise errors.ShapeError(f"{name}: n must not be negative; got {n}.")
+    if n > 1 << 20:
+        raise errors.OutOfMemoryError(f"{name}: a matrix of {n} * {n} numbers does not fit into memory.")
     return n
 
 
@@ -256,7 +258,7 @@ def invhilbert(n: int, exact: bool = False) -> Array:
     Args:
         exact: as int64, for n up to 14.
     """
-    n = _size(n, "invhilbert")
+    n = _size_of_integers(n, exact, 205, "invhilbert")
     b, c = math.comb, range(n)
     term = lambda i, j: (
         (-1) ** (i + j) * (i + j + 1) * b(n + i, n - j - 1) * b(n + j, n - i - 1) * b(i + j, i) ** 2
@@ -272,7 +274,7 @@ def pascal(n: int, kind: str | None = "symmetric", exact: bool = True) -> Array:
         exact: as int64; else in the default float.
     """
     n, kind = (
-        _size(n, "pascal"),
+        _size_of_integers(n, exact, 1030, "pascal"),
         choice(kind, ("symmetric", "lower", "upper", None), "pascal: kind") or "symmetric",
     )
     b, c = math.comb, range(n)
@@ -290,20 +292,34 @@ def invpascal(n: int, kind: str | None = "symmetric", exact: bool = True) -> Arr
     Args:
         exact: as int64; else in the default float.
     """
-    n, kind = _size(n, "invpascal"), choice(kind, ("symmetric", "lower", "upper", None), "invpascal: kind")
+    n = _size_of_integers(n, exact, 1030, "invpascal")
+    choice(kind, ("symmetric", "lower", "upper", None), "invpascal: kind")
     b, c = math.comb, range(n)
     lower = [[(-1) ** (i + j) * b(i, j) for j in c] for i in c]
     upper = [list(row) for row in zip(*lower, strict=True)]
+    if kind in ("lower", "upper"):
+        return _integers(lower if kind == "lower" else upper, n, exact, "invpascal")
+    if n > 300:
+        raise _beyond("invpascal", n, exact)
     product = [[sum(upper[i][k] * lower[k][j] for k in range(max(i, j), n)) for j in c] for i in c]
-    return _integers(
-        {"lower": lower, "upper": upper}.get(kind or "symmetric", product), n, exact, "invpascal"
-    )
+    return _integers(product, n, exact, "invpascal")
+
+
+def _size_of_integers(n: Any, exact: bool, most: int, name: str) -> int:
+    """A size up to which the numbers may fit; `most` for floating point. Those beyond are not computed first."""
+    n = _size(n, name)
+    if n > (68 if exact else most):
+        raise _beyond(name, n, exact)
+    return n
+
+
+def _beyond(name: str, n: int, exact: bool) -> errors.ArgumentError:
+    kind = "64 bits; pass exact=False for floating point" if exact else "the range of floating point"
+    return errors.ArgumentError(f"{name}({n}) has numbers beyond {kind}.")
 
 
 def _integers(rows: list[list[int]], n: int, exact: bool, name: str) -> Array:
-    if exact and any(abs(x) >= 2**63 for row in rows for x in row):
-        raise errors.ArgumentError(
-            f"{name}({n}) has numbers beyond 64 bits; pass exact=False for floating point."
-        )
+    if any(abs(x) >= (2**63 if exact else 2**1023) for row in rows for x in row):
+        raise _beyond(name, n, exact)
     values = np.array(rows, np.int64 if exact else np.float64).reshape(n, n)
     return asarray(values, dtype=None if exact else dtypes.default_float())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from reprlib import repr as brief
 from typing import Any
 
 import fx
@@ -41,7 +42,7 @@ def adaptive_log_softmax_loss(
     """
     hidden, head = inexact(hidden, f"{_NAME}: hidden"), fnp.asarray(head)
     labels = labels if isinstance(labels, fx.Array) else fnp.asarray(labels)
-    tails = [(fnp.asarray(down), fnp.asarray(up)) for down, up in tails]
+    tails = [_pair(tail, i) for i, tail in enumerate(_listed(tails))]
     starts = _starts(hidden, labels, head, tails)
     if where is not None:
         labels, hidden = fnp.where(where, labels, 0), fnp.where(fnp.expand_dims(where, -1), hidden, 0.0)
@@ -52,6 +53,20 @@ def adaptive_log_softmax_loss(
     hidden = hidden.astype(fnp.promote_types(dtype, fnp.float32))
     loss = _loss(hidden, labels, head, tails, head_bias, starts)
     return reduced(loss.astype(dtype), where, reduction, _NAME)
+
+
+def _listed(tails: Any) -> list[Any]:
+    if not isinstance(tails, (list, tuple)):
+        raise fx.ArgumentError(f"{_NAME}: tails must be a list of pairs of matrices; got {brief(tails)}.")
+    return list(tails)
+
+
+def _pair(tail: Any, i: int) -> tuple[fx.Array, fx.Array]:
+    if not isinstance(tail, (list, tuple)) or len(tail) != 2:
+        raise fx.ArgumentError(
+            f"{_NAME}: tails[{i}] must be two matrices, (features, d) and (d, classes); got {brief(tail)}."
+        )
+    return fnp.asarray(tail[0]), fnp.asarray(tail[1])
 
 
 def _loss(hidden: Any, labels: Any, head: Any, tails: Any, head_bias: Any, starts: list[int]) -> fx.Array:

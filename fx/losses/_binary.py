@@ -7,7 +7,7 @@ from typing import Any
 import fx
 import fx.numpy as fnp
 from fx import nn
-from fx.nn._inputs import in_float32
+from fx.nn._inputs import factor, in_float32
 
 from ._reduce import counted, pair, reduced
 
@@ -126,6 +126,7 @@ def sigmoid_focal_loss(
     logits, labels = pair(logits, labels, "sigmoid_focal_loss")
     loss = _focal(counted(logits, where), labels, gamma)
     if alpha is not None:
+        alpha = factor(alpha, "sigmoid_focal_loss: alpha")
         loss = (alpha * labels + (1.0 - alpha) * (1.0 - labels)) * loss
     return reduced(loss, where, reduction, "sigmoid_focal_loss")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 import fx
 import fx.numpy as fnp
 from fx import nn
-from fx.nn._inputs import in_float32
+from fx.nn._inputs import factor, in_float32
 
 from ._binary import sigmoid_binary_cross_entropy
 from ._classification import check_labels, chosen_of, known_labels, softmax_cross_entropy
 from ._reduce import (
+    boolean,
     class_axis,
     elements_and_examples,
     inexact,
@@ -142,11 +144,11 @@ def smooth_labels(labels: Any, alpha: Any, *, axis: int = -1, where: Any = None)
         labels: floating point, one-hot or distributions. where: boolean, which classes there are; their number
             is counted along the axis, and the others get no part.
     """
-    labels = inexact(labels, "smooth_labels: labels")
+    labels, alpha = inexact(labels, "smooth_labels: labels"), factor(alpha, "smooth_labels: alpha")
     axis = class_axis(labels, axis, "smooth_labels")
     if where is None:
         return (1.0 - alpha) * labels + alpha / labels.shape[axis]
-    where = fnp.broadcast_to(where, labels.shape)
+    where = fnp.broadcast_to(boolean(where, "smooth_labels"), labels.shape)
     classes = fnp.maximum(fnp.sum(where, axis, keepdims=True), 1)
     return fnp.where(where, (1.0 - alpha) * labels + alpha / classes.astype(labels.dtype), 0.0)
 
@@ -238,8 +240,8 @@ def multi_margin_loss(
         scores: (..., classes). labels: integers (...,). p: 1 or 2.
         weight: (classes,); factors by the label.
     """
-    if p not in (1, 2):
-        raise fx.ArgumentError(f"multi_margin_loss: p is 1 or 2; got {p!r}.")
+    if not isinstance(p, (int, float)) or p not in (1, 2):
+        raise fx.ArgumentError(f"multi_margin_loss: p is 1 or 2; got {brief(p)}.")
     name = "multi_margin_loss"
     scores, chosen, known = scores_and_chosen(scores, labels, where, name)
     own = fnp.sum(fnp.where(chosen, scores, 0.0), -1, keepdims=True)

@@ -21,10 +21,12 @@ def pair(predictions: Any, targets: Any, name: str) -> tuple[fx.Array, Any]:
         return predictions, 0.0 if targets is None else targets
     targets = targets if isinstance(targets, fx.Array) else fnp.asarray(targets)
     if predictions.shape != targets.shape:
+        hint = "Losses do not broadcast: reshape one of them, or use fx.numpy.broadcast_to."
+        if targets.dtype.kind in "iu" and targets.shape == predictions.shape[:-1]:
+            hint = "For integers that name classes use cross_entropy, or pass nn.one_hot(targets, classes)."
         raise fx.ShapeError(
             f"{name} takes predictions and targets of one shape; "
-            f"they are {predictions.shape} and {targets.shape}.\n"
-            "Losses do not broadcast: reshape one of them, or use fx.numpy.broadcast_to."
+            f"they are {predictions.shape} and {targets.shape}.\n{hint}"
         )
     if targets.dtype.kind in "biu":
         return predictions, targets.astype(predictions.dtype)

@@ -114,6 +114,8 @@ def multiclass_generalized_dice_loss(
     Source: Sudre et al. 2017.
     """
     x, y = pair(predictions, targets, "multiclass_generalized_dice_loss")
+    if not x.ndim:
+        raise fx.ShapeError("multiclass_generalized_dice_loss takes (..., classes); got one number.")
     y = fnp.broadcast_to(y, x.shape)
     if where is not None:
         examples = fnp.broadcast_to(where, x.shape[:1]).reshape((-1,) + (1,) * (x.ndim - 1))

@@ -8,7 +8,7 @@ from typing import Any
 import fx
 import fx.numpy as fnp
 from fx import nn
-from fx.nn._inputs import in_float32
+from fx.nn._inputs import function, in_float32
 
 from ._reduce import class_axis, elements_and_examples, inexact, pair, reduced, rows
 
@@ -110,9 +110,12 @@ def triplet_margin_loss(
     Source: Schroff, Kalenichenko, Philbin 2015; swap, Balntas et al. 2016.
     """
     name = "triplet_margin_loss"
+    if isinstance(norm_degree, (int, float)) and not norm_degree > 0:
+        raise fx.ArgumentError(f"{name}: norm_degree must be positive; got {norm_degree}.")
     a, p = pair(anchors, positives, name)
     a, n = pair(a, negatives, name)
     axis = class_axis(a, axis, name)
+    p, n = fnp.broadcast_to(p, a.shape), fnp.broadcast_to(n, a.shape)
     a, p, n = (rows(x, where, axis) for x in (a, p, n))
     distance = lambda x, y: _distance(x - y, norm_degree, eps, axis)
     return reduced(_triplet(distance, a, p, n, margin, swap), where, reduction, name)
@@ -147,7 +150,11 @@ def triplet_margin_with_distance_loss(
     name = "triplet_margin_with_distance_loss"
     a, p = pair(anchors, positives, name)
     a, n = pair(a, negatives, name)
-    distance = nn.pairwise_distance if distance_function is None else distance_function
+    distance = nn.pairwise_distance
+    if distance_function is not None:
+        given = function(distance_function, f"{name}: distance_function")
+        distance = lambda x, y: inexact(given(x, y), f"{name}: what distance_function returns")
+    p, n = fnp.broadcast_to(p, a.shape), fnp.broadcast_to(n, a.shape)
     a, p, n = (rows(x, where, class_axis(a, -1, name)) for x in (a, p, n))
     return reduced(_triplet(distance, a, p, n, margin, swap), where, reduction, name)
 
@@ -227,6 +234,7 @@ def npairs_loss(
     Source: Sohn 2016, without the penalty on lengths.
     """
     a, p = pair(anchors, positives, "npairs_loss")
+    p = fnp.broadcast_to(p, a.shape)
     a, labels = _batch(a, labels, "npairs_loss")
     a, p = rows(a, where, 1), rows(p, where, 1)
     same = labels[:, None] == labels[None, :]

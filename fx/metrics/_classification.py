@@ -24,7 +24,8 @@ def classes_of(predictions: Any, targets: Any, threshold: float, name: str) -> t
     predictions, targets = fnp.asarray(predictions), fnp.asarray(targets)
     if targets.dtype.kind not in "biu":
         raise fx.DTypeError(
-            f"{name}: targets are classes, integers; got {targets.dtype}{list(targets.shape)}."
+            f"{name}: targets are classes, integers; got {targets.dtype}{list(targets.shape)}.\n"
+            "The order is (predictions, targets); write targets.astype(int) for classes that are kept as floats."
         )
     if predictions.ndim == targets.ndim + 1 and predictions.shape[:-1] == targets.shape:
         predictions = fnp.argmax(predictions, -1)
@@ -69,7 +70,7 @@ class TopKAccuracy(Metric):
     def update(self, state: Any, scores: Any, targets: Any, where: Any = None) -> Any:
         """scores: (..., classes), targets: integers (...)."""
         scores, targets = fnp.asarray(scores), fnp.asarray(targets)
-        if scores.shape[:-1] != targets.shape or targets.dtype.kind not in "biu":
+        if not scores.ndim or scores.shape[:-1] != targets.shape or targets.dtype.kind not in "biu":
             raise fx.ShapeError(
                 f"TopKAccuracy takes scores (..., classes) and integers (...); got {scores.dtype}{list(scores.shape)} "
                 f"and {targets.dtype}{list(targets.shape)}."
@@ -100,6 +101,7 @@ class ConfusionMatrix(Metric):
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.normalize not in (None, "true", "predicted", "all"):
             raise fx.ArgumentError(
                 f"ConfusionMatrix: normalize={brief(self.normalize)}.\nChoose 'true', 'predicted', 'all' or None."
@@ -159,6 +161,7 @@ class _PerClass(Metric):
     """The value where a denominator is 0."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.average not in AVERAGES:
             raise fx.ArgumentError(
                 f"{type(self).__name__}: average={brief(self.average)}.\nChoose {', '.join(map(repr, AVERAGES))}."

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from reprlib import repr as brief
 from typing import Any
 
 import fx
 import fx.numpy as fnp
 
+from ._fields import check_fields
+
 
 class Metric:
     """Base class: `init`, `update` and `compute` make a metric; `merge` adds states unless they are no sums."""
+
+    def __post_init__(self) -> None:
+        """Called by dataclasses, which metrics with settings are: refuses those of a wrong kind."""
+        if is_dataclass(self):
+            check_fields(self)
 
     def init(self) -> Any:
         """The state before any data."""
@@ -61,6 +69,14 @@ class Collection(Metric):
     """Several metrics of the same predictions and targets; states and results are dicts by name."""
 
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, metric in self.metrics.items():
+            if not isinstance(metric, Metric):
+                raise fx.ArgumentError(
+                    f"Collection: metrics[{name!r}] must be a metric, such as Accuracy(); got {brief(metric)}."
+                )
 
     def init(self) -> dict[str, Any]:
         return {name: m.init() for name, m in self.metrics.items()}

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from reprlib import repr as brief
 from typing import Any
 
 import fx
@@ -81,15 +82,16 @@ class Bleu(Metric):
 
     def update(self, state: Any, candidates: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -> Any:
         """candidates: token lists (words, or integers); references: of each candidate, one token list or several."""
+        candidates = _lists(candidates, "candidates")
+        references = _lists(references, "references")
         if len(candidates) != len(references):
             raise fx.ShapeError(
                 f"Bleu: {len(candidates)} candidates and {len(references)} lists of references."
             )
         right, count, length, reference = [0] * self.order, [0] * self.order, 0, 0
         for candidate, own in zip(candidates, references, strict=True):
-            if isinstance(candidate, str):
-                raise fx.ArgumentError("Bleu takes lists of tokens; got text.\nWrite sentence.split().")
             several = own if _is_several(own) else [own]
+            candidate, several = _tokens(candidate), [_tokens(r) for r in several]
             length += len(candidate)
             reference += min((abs(len(r) - len(candidate)), len(r)) for r in several)[1]
             for n in range(self.order):
@@ -115,8 +117,27 @@ class Bleu(Metric):
         return fnp.asarray(math.exp(precision + min(0.0, 1 - reference / length)), dtype=fnp.float64)
 
 
+def _lists(given: Any, what: str) -> list[Any]:
+    if not isinstance(given, (list, tuple)):
+        raise fx.ArgumentError(
+            f"Bleu: {what} must be a list with an entry for each sentence; got {brief(given)}."
+        )
+    return list(given)
+
+
+def _tokens(sentence: Any) -> list[Any]:
+    """The tokens of a sentence, words or integers."""
+    if isinstance(sentence, str):
+        raise fx.ArgumentError("Bleu takes lists of tokens; got text.\nWrite sentence.split().")
+    if hasattr(sentence, "tolist"):
+        sentence = sentence.tolist()
+    if not isinstance(sentence, (list, tuple)) or not all(isinstance(t, (str, int)) for t in sentence):
+        raise fx.ArgumentError(f"Bleu takes lists of tokens, words or integers; got {brief(sentence)}.")
+    return list(sentence)
+
+
 def _is_several(own: Any) -> bool:
-    return len(own) > 0 and isinstance(own[0], (list, tuple))
+    return isinstance(own, (list, tuple)) and len(own) > 0 and not isinstance(own[0], (str, int))
 
 
 def _grams(tokens: Tokens, n: int) -> Counter[Any]:

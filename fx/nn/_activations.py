@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from reprlib import repr as brief
 from typing import Any
 
 import fx
@@ -87,8 +88,8 @@ def prelu(x: Any, weight: Any, axis: int = -1) -> fx.Array:
         or weight.shape != x.shape[axis : axis + 1 or None]
     ):
         raise fx.ShapeError(
-            f"prelu: weight of shape {weight.shape} is neither one number nor one for each place along axis {axis} "
-            f"of x, of shape {x.shape}."
+            f"prelu: weight of shape {weight.shape} is neither one number nor one for each place along "
+            f"axis {brief(axis)} of x, of shape {x.shape}."
         )
     return leaky_relu(x, weight.reshape((-1,) + (1,) * (x.ndim - 1 - axis % x.ndim)))
 

@@ -79,6 +79,8 @@ class Pad(Layer):
 
     def validate(self) -> None:
         one_of(self, "mode", *self._MODES)
+        if not 1 <= self.rank <= 64:
+            raise fx.ArgumentError(f"Pad: rank={brief(self.rank)}; there are 1 to 64 axes.")
         if not all(isinstance(n, int) and n >= 0 for pair in self._pairs for n in pair):
             raise fx.ArgumentError(
                 f"Pad: padding={brief(self.padding)}.\nWrite pairs (low, high) of integers."

@@ -184,6 +184,7 @@ def common_type(*arrays: Any) -> np.dtype[Any]:
 
 def min_scalar_type(a: Any) -> np.dtype[Any]:
     """The smallest dtype that holds one known number; an array keeps its own."""
+    a = asarray(a) if isinstance(a, (list, tuple)) else a
     value = a.item() if isinstance(a, Array) and a.shape == () else a
     return a.dtype if isinstance(a, Array) and a.shape else np.min_scalar_type(value)
 

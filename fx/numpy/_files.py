@@ -75,7 +75,7 @@ def fromfile(file: Any, dtype: Any = float, count: int = -1, sep: str = "", offs
 
 def fromstring(string: str, dtype: Any = float, count: int = -1, *, sep: str) -> Array:
     """The numbers of a text, separated by `sep`."""
-    if not sep:
+    if not isinstance(sep, str) or not sep:
         raise errors.ArgumentError("fromstring reads text separated by sep=; for bytes write frombuffer.")
     with reading("fromstring"):
         return asarray(np.fromstring(string, _raw(dtype), count, sep=sep))

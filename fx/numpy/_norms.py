@@ -72,10 +72,10 @@ def cond(x: Any, p: Any = None) -> Array:
     axes = some_axes((-2, -1), x.ndim, "cond")
     if 0 in (x.shape[-1], x.shape[-2]):
         raise errors.ShapeError(f"cond is not defined for empty matrices; got {x.aval}.")
-    if p == "nuc":
+    if isinstance(p, str) and p == "nuc":
         s = svdvals(x)
         ratio = _total(s) * _total(s.dtype.type(1) / s)
-    elif p in (None, 2, -2):
+    elif p is None or (isinstance(p, (int, float)) and p in (2, -2)):
         s = svdvals(x)
         first, last = _entry(s, 0), _entry(s, s.shape[-1] - 1)
         ratio = last / first if p == -2 else first / last
@@ -147,13 +147,13 @@ def _p_norm(size: Array, axes: tuple[int, ...], p: Any) -> Array:
 
 def _matrix(x: Array, axes: tuple[int, ...], ord: Any) -> Array:
     """The norm of matrices whose rows run along axes[0] and columns along axes[1]."""
-    if ord in (None, "fro", "f"):
+    if ord is None or (isinstance(ord, str) and ord in ("fro", "f")):
         return _vector(x, axes, 2)
     x = transpose(_wide(x), (*[i for i in range(x.ndim) if i not in axes], *axes))
     rows, columns, last = (x.ndim - 2,), (x.ndim - 1,), (x.ndim - 2,)
-    if ord == "nuc":
+    if isinstance(ord, str) and ord == "nuc":
         return red.reduce_sum(svdvals(x), axes=last)
-    if isinstance(ord, str) or ord not in (1, -1, 2, -2, np.inf, -np.inf):
+    if not isinstance(ord, (int, float)) or ord not in (1, -1, 2, -2, np.inf, -np.inf):
         raise errors.ArgumentError(
             f"norm: {errors.brief(ord)} is not an order of matrices; the orders are {_MATRIX_ORDERS}."
         )

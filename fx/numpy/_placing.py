@@ -32,7 +32,7 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Fa
     if places.dtype.kind not in "iub" and not (isinstance(ind, (list, tuple)) and not places.size):
         raise errors.DTypeError(f"put needs integer places; got {places.aval}.")
     places = sh.reshape(el.convert(places, dtypes.int64), (places.size,))
-    if mode not in (None, "raise"):
+    if mode is not None and not (isinstance(mode, str) and mode == "raise"):
         places = into_bounds(places, x.size, mode, "put")
     values = _repeated(v, x, places.size, "put")
     if values is None:

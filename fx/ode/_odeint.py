@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,10 @@ def _state(y0: Any) -> tuple[Any, Callable[[Any], Any]]:
 def _times(t: Any, y: Any) -> Any:
     ts = fnp.asarray(t)
     if ts.ndim != 1 or not ts.shape[0]:
-        raise ShapeError(f"odeint: t must have one axis of at least one time; its shape is {ts.shape}.")
+        raise ShapeError(
+            f"odeint: t must have one axis of at least one time; its shape is {ts.shape}.\n"
+            "The order is odeint(func, y0, t)."
+        )
     if ts.dtype.kind not in "iufV":
         raise DTypeError(f"odeint: times are real numbers; t is {ts.dtype}.")
     return ts.astype(fnp.abs(y).dtype)
@@ -91,7 +95,9 @@ def _times(t: Any, y: Any) -> Any:
 
 def _tolerance(rtol: Any, atol: Any, mxstep: Any, hmax: Any) -> Tolerance:
     numbers = {"rtol": rtol, "atol": atol, "mxstep": mxstep, "hmax": hmax}
-    wrong = [f"{name}={value!r}" for name, value in numbers.items() if not _positive(value, name == "atol")]
+    wrong = [
+        f"{name}={brief(value)}" for name, value in numbers.items() if not _positive(value, name == "atol")
+    ]
     if wrong:
         raise ArgumentError(
             lines(f"odeint: {', '.join(wrong)}; positive numbers are needed.", "They are static, not traced.")

@@ -12,9 +12,11 @@ from ._clipping import clip_by_block_rms
 from ._contract import Optimizer, chain
 from ._layerwise import scale_by_param_block_rms
 from ._leaves import abs_square, as_array, each_leaf, is_trained, needs_params, no_updates, real_dtype, wide
+from ._options import options
 from ._parts import LearningRate, add_decayed_weights, ema, scale, scale_by_learning_rate
 
 
+@options
 def adafactor(
     learning_rate: LearningRate = None,
     min_dim_size_to_factor: int = 128,
@@ -72,6 +74,7 @@ def _falling(count: Any, exponent: Any) -> Any:
     return 1.0 - (count + 1.0) ** (-exponent)
 
 
+@options
 def scale_by_factored_rms(
     factored: bool = True,
     decay_rate: Any = 0.8,

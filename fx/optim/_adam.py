@@ -20,9 +20,11 @@ from ._leaves import (
     unbias,
     zeros,
 )
+from ._options import options
 from ._parts import LearningRate, add_decayed_weights, l2, scale_by_learning_rate
 
 
+@options
 def adam(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -47,6 +49,7 @@ def adam(
     return chain(*l2(weight_decay), part, scale_by_learning_rate(learning_rate))
 
 
+@options
 def adamw(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -73,6 +76,7 @@ def adamw(
     return chain(part, decay, scale_by_learning_rate(learning_rate))
 
 
+@options
 def nadam(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -119,6 +123,7 @@ def adam_state(params: Any, mu_dtype: Any = None) -> AdamState:
     return AdamState(no_updates(), zeros(params, mu_dtype), filled(params, 0, real=True))
 
 
+@options
 def scale_by_adam(
     b1: Any = 0.9,
     b2: Any = 0.999,
@@ -163,6 +168,7 @@ class NadamState(NamedTuple):
     nu: Any
 
 
+@options
 def scale_by_nadam(
     b1: Any = 0.9,
     b2: Any = 0.999,
@@ -201,6 +207,7 @@ def scale_by_nadam(
     return Optimizer(init, update)
 
 
+@options
 def amsgrad(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -239,6 +246,7 @@ class AmsgradState(NamedTuple):
     nu_max: Any
 
 
+@options
 def scale_by_amsgrad(
     b1: Any = 0.9,
     b2: Any = 0.999,
@@ -279,6 +287,7 @@ def scale_by_amsgrad(
     return Optimizer(init, update)
 
 
+@options
 def optimistic_adam(
     learning_rate: Any,
     optimism: Any = None,
@@ -296,6 +305,7 @@ def optimistic_adam(
     return chain(part, scale_by_optimistic_gradient(learning_rate, optimism), scale_by_learning_rate(1.0))
 
 
+@options
 def optimistic_adam_v2(
     learning_rate: LearningRate,
     *,

@@ -23,9 +23,11 @@ from ._leaves import (
     unbias,
     zeros,
 )
+from ._options import options
 from ._parts import LearningRate, add_decayed_weights, l2, scale_by_learning_rate
 
 
+@options
 def adamax(
     learning_rate: LearningRate, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8, *, weight_decay: Any = 0.0
 ) -> Optimizer:
@@ -37,6 +39,7 @@ def adamax(
     return chain(*l2(weight_decay), part, scale_by_learning_rate(learning_rate))
 
 
+@options
 def adamaxw(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -50,6 +53,7 @@ def adamaxw(
     return chain(scale_by_adamax(b1, b2, eps), decay, scale_by_learning_rate(learning_rate))
 
 
+@options
 def scale_by_adamax(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Optimizer:
     """The mean of gradients over max(b2 * nu, |gradient| + eps), kept as nu."""
     check_fraction("scale_by_adamax", b1=b1, b2=b2)
@@ -77,6 +81,7 @@ def _like_adam(formula: Callable[..., Any], b1: Any, b2: Any, initial: float = 0
     return Optimizer(init, update)
 
 
+@options
 def adabelief(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -91,6 +96,7 @@ def adabelief(
     return chain(part, scale_by_learning_rate(learning_rate))
 
 
+@options
 def scale_by_belief(
     b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-16, eps_root: Any = 1e-16, *, nesterov: bool = False
 ) -> Optimizer:
@@ -113,11 +119,13 @@ def scale_by_belief(
     return Optimizer(adam_state, update)
 
 
+@options
 def yogi(learning_rate: LearningRate, b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-3) -> Optimizer:
     """Adam whose mean square moves by an amount that its own size does not set. Source: Zaheer et al. 2018."""
     return chain(scale_by_yogi(b1, b2, eps), scale_by_learning_rate(learning_rate))
 
 
+@options
 def scale_by_yogi(
     b1: Any = 0.9,
     b2: Any = 0.999,
@@ -137,6 +145,7 @@ def scale_by_yogi(
     return _like_adam(formula, b1, b2, initial_accumulator_value)
 
 
+@options
 def radam(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -162,6 +171,7 @@ def radam(
     return chain(*l2(weight_decay), part, scale_by_learning_rate(learning_rate))
 
 
+@options
 def scale_by_radam(
     b1: Any = 0.9,
     b2: Any = 0.999,
@@ -200,6 +210,7 @@ def scale_by_radam(
     return Optimizer(adam_state, update)
 
 
+@options
 def adan(
     learning_rate: LearningRate,
     b1: Any = 0.98,
@@ -228,6 +239,7 @@ class AdanState(NamedTuple):
     t: Any
 
 
+@options
 def scale_by_adan(
     b1: Any = 0.98, b2: Any = 0.92, b3: Any = 0.99, eps: Any = 1e-8, eps_root: Any = 0.0
 ) -> Optimizer:
@@ -257,6 +269,7 @@ def scale_by_adan(
     return Optimizer(init, update)
 
 
+@options
 def adopt(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -281,6 +294,7 @@ def adopt(
     return chain(part, scale_by_learning_rate(learning_rate))
 
 
+@options
 def scale_by_adopt(
     b1: Any = 0.9,
     b2: Any = 0.9999,
@@ -312,12 +326,13 @@ def scale_by_adopt(
     return Optimizer(lambda params: adam_state(params, mu_dtype), update)
 
 
+@options
 def ademamix(
     learning_rate: LearningRate,
     b1: Any = 0.9,
     b2: Any = 0.999,
-    b3: Any = 0.9999,
-    alpha: Any = 5.0,
+    b3: LearningRate = 0.9999,
+    alpha: LearningRate = 5.0,
     eps: Any = 1e-8,
     eps_root: Any = 0.0,
     mu_dtype: Any = None,
@@ -345,11 +360,12 @@ class AdemamixState(NamedTuple):
     nu: Any
 
 
+@options
 def scale_by_ademamix(
     b1: Any = 0.9,
     b2: Any = 0.999,
-    b3: Any = 0.9999,
-    alpha: Any = 6.0,
+    b3: LearningRate = 0.9999,
+    alpha: LearningRate = 6.0,
     eps: Any = 1e-8,
     eps_root: Any = 0.0,
     mu_dtype: Any = None,
@@ -387,6 +403,7 @@ class LionState(NamedTuple):
     mu: Any
 
 
+@options
 def lion(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -403,6 +420,7 @@ def lion(
     return chain(scale_by_lion(b1, b2, mu_dtype), decay, scale_by_learning_rate(learning_rate))
 
 
+@options
 def scale_by_lion(
     b1: Any = 0.9, b2: Any = 0.99, mu_dtype: Any = None, *, mode: str = "hard", smooth_beta: float = 1.0
 ) -> Optimizer:

@@ -25,9 +25,11 @@ from ._leaves import (
     wide,
     zeros,
 )
+from ._options import options
 from ._parts import LearningRate, add_decayed_weights, l2, scale_by_learning_rate, scale_by_schedule, trace
 
 
+@options
 def adagrad(
     learning_rate: LearningRate,
     initial_accumulator_value: Any = 0.1,
@@ -58,6 +60,7 @@ class RssState(NamedTuple):
     sum_of_squares: Any
 
 
+@options
 def scale_by_rss(
     initial_accumulator_value: Any = 0.1, eps: Any = 1e-7, eps_in_sqrt: bool = True
 ) -> Optimizer:
@@ -79,6 +82,7 @@ def _spread(square: Any, eps: Any, eps_in_sqrt: bool) -> Any:
     return root(square, eps) if eps_in_sqrt else safe_sqrt(square) + eps
 
 
+@options
 def adadelta(
     learning_rate: LearningRate = None,
     rho: Any = 0.9,
@@ -106,6 +110,7 @@ class AdadeltaState(NamedTuple):
     e_x: Any
 
 
+@options
 def scale_by_adadelta(rho: Any = 0.9, eps: Any = 1e-6) -> Optimizer:
     """The step of `adadelta`, uphill."""
     check_at_least(0, "scale_by_adadelta", rho=rho, eps=eps)
@@ -128,6 +133,7 @@ def scale_by_adadelta(rho: Any = 0.9, eps: Any = 1e-6) -> Optimizer:
     return Optimizer(init, update)
 
 
+@options
 def rmsprop(
     learning_rate: LearningRate,
     decay: Any = 0.9,
@@ -168,6 +174,7 @@ class RmsState(NamedTuple):
     nu: Any
 
 
+@options
 def scale_by_rms(
     decay: Any = 0.9,
     eps: Any = 1e-8,
@@ -199,6 +206,7 @@ class StddevState(NamedTuple):
     nu: Any
 
 
+@options
 def scale_by_stddev(
     decay: Any = 0.9,
     eps: Any = 1e-8,
@@ -229,6 +237,7 @@ def scale_by_stddev(
     return Optimizer(init, update)
 
 
+@options
 def sm3(learning_rate: LearningRate, momentum: Any = 0.9) -> Optimizer:
     """Adagrad that keeps one number for each row, column, ... instead of one for each entry, with momentum.
 
@@ -244,6 +253,7 @@ class Sm3State(NamedTuple):
     nu: Any
 
 
+@options
 def scale_by_sm3(b1: Any = 0.9, b2: Any = 1.0, eps: Any = 1e-8) -> Optimizer:
     """The step of `sm3`, uphill and of learning rate 1.
 
@@ -261,7 +271,7 @@ def scale_by_sm3(b1: Any = 0.9, b2: Any = 1.0, eps: Any = 1e-8) -> Optimizer:
         return v, _largest(total), v
 
     def update(grads: Any, state: Sm3State, params: Any = None, **extra: Any) -> tuple[Any, Sm3State]:
-        updates, mu, nu = each_leaf(formula, grads, [state.mu, state.nu])
+        updates, mu, nu = each_leaf(formula, grads, [state.mu, state.nu], subtrees=True)
         return updates, Sm3State(mu, nu)
 
     return Optimizer(init, update)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 import fx
@@ -20,6 +21,7 @@ from ._leaves import (
     unbias,
     zeros,
 )
+from ._options import options
 
 
 class AverageState(NamedTuple):
@@ -31,6 +33,7 @@ class AverageState(NamedTuple):
     inner_state: Any
 
 
+@options
 def with_ema(inner: Optimizer, decay: Any = 0.999, debias: bool = True) -> Optimizer:
     """An optimizer that also keeps the exponential moving average of params after its updates.
 
@@ -71,6 +74,7 @@ def _moved(average: Any, params: Any, updates: Any, weight: Any) -> Any:
     return each_leaf(formula, updates, [average], [params], [weight.astype(fnp.float64)])[1]
 
 
+@options
 def with_swa(inner: Optimizer, start: Any = 0, period: Any = 1) -> Optimizer:
     """An optimizer that also keeps the mean of params after every period-th update from `start` on.
 
@@ -106,9 +110,15 @@ class SwaState(NamedTuple):
 
 def averaged_params(state: Any, params: Any) -> Any:
     """The average in the state of `with_ema` or `with_swa`, in the dtypes of params."""
+    if not hasattr(state, "average"):
+        raise fx.ArgumentError(
+            f"averaged_params takes the state of with_ema or with_swa; got {brief(state)}.\n"
+            "In a chain, it is the part of the state at the place of that optimizer."
+        )
     return fx.tree.map(lambda p, mean: in_dtype(mean, as_array(p).dtype), params, state.average)
 
 
+@options
 def incremental_update(new_tensors: Any, old_tensors: Any, step_size: Any) -> Any:
     """step_size * new + (1 - step_size) * old, leaf by leaf, as for Polyak averages and target networks."""
 
@@ -119,6 +129,7 @@ def incremental_update(new_tensors: Any, old_tensors: Any, step_size: Any) -> An
     return fx.tree.map(move, new_tensors, old_tensors)
 
 
+@options
 def periodic_update(new_tensors: Any, old_tensors: Any, steps: Any, update_period: Any) -> Any:
     """The new tensors where steps is a multiple of update_period, else the old ones."""
     due = fnp.asarray(steps) % update_period == 0

@@ -11,6 +11,7 @@ import fx.numpy as fnp
 from ._contract import Optimizer
 from ._layerwise import norm_at_least
 from ._leaves import abs_square, check_at_least, global_norm, map_leaves, needs_params, tree_dtype
+from ._options import options
 
 
 class ClipState(NamedTuple):
@@ -24,6 +25,7 @@ class ClipState(NamedTuple):
     clipped: Any
 
 
+@options
 def clip(max_delta: Any) -> Optimizer:
     """Updates with every number within [-max_delta, max_delta]; of complex ones both parts."""
     check_at_least(0, "clip", max_delta=max_delta)
@@ -56,6 +58,7 @@ def _recorded(state: ClipState, before: Any, after: Any, clipped: Any) -> tuple[
     return before.astype(state.norm.dtype), after.astype(state.norm.dtype), clipped
 
 
+@options
 def clip_by_global_norm(max_norm: Any) -> Optimizer:
     """Updates scaled down together so that their `global_norm` is at most max_norm.
 
@@ -74,6 +77,7 @@ def clip_by_global_norm(max_norm: Any) -> Optimizer:
     return Optimizer(_nothing_clipped, update)
 
 
+@options
 def clip_by_norm(max_norm: Any) -> Optimizer:
     """Updates with each leaf scaled down so that its own norm is at most max_norm."""
     check_at_least(0, "clip_by_norm", max_norm=max_norm)
@@ -86,6 +90,7 @@ def clip_by_norm(max_norm: Any) -> Optimizer:
     return _clipping(lambda grads, params: map_leaves(formula, grads))
 
 
+@options
 def clip_by_block_rms(threshold: Any) -> Optimizer:
     """Updates with each leaf scaled down so that its root mean square is at most threshold.
 
@@ -100,6 +105,7 @@ def clip_by_block_rms(threshold: Any) -> Optimizer:
     return _clipping(lambda grads, params: map_leaves(formula, grads))
 
 
+@options
 def adaptive_grad_clip(clipping: Any, eps: Any = 1e-3, axis: Any = None) -> Optimizer:
     """Updates scaled down, unit by unit, to `clipping` times the norm of the unit's parameters.
 
@@ -133,6 +139,7 @@ def _unit_norm(x: Any, axis: Any) -> Any:
     return fnp.where(vanishes, 0.0, fnp.sqrt(fnp.where(vanishes, 1.0, square)))
 
 
+@options
 def per_example_global_norm_clip(grads: Any, l2_norm_clip: Any) -> tuple[Any, Any]:
     """The sum over examples of gradients that are clipped one by one, and how many were.
 

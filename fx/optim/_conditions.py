@@ -10,6 +10,7 @@ import fx.numpy as fnp
 
 from ._contract import Optimizer, check_optimizer, run
 from ._leaves import all_finite, as_array, check_at_least, dot, is_trained, map_leaves, no_updates, select
+from ._options import options
 
 
 class ZeroNansState(NamedTuple):
@@ -43,6 +44,7 @@ class ApplyIfFiniteState(NamedTuple):
     inner_state: Any
 
 
+@options
 def apply_if_finite(inner: Optimizer, max_consecutive_errors: Any) -> Optimizer:
     """An optimizer that leaves params and its state as they are where a gradient is not finite.
 
@@ -81,6 +83,7 @@ class ConditionState(NamedTuple):
     inner_state: Any
 
 
+@options
 def conditionally_transform(
     inner: Optimizer, should_transform_fn: Callable[..., Any], forward_extra_args: bool = False
 ) -> Optimizer:
@@ -93,6 +96,7 @@ def conditionally_transform(
     return _conditional(inner, should_transform_fn, forward_extra_args, lambda grads: grads)
 
 
+@options
 def conditionally_mask(
     inner: Optimizer, should_transform_fn: Callable[..., Any], forward_extra_args: bool = False
 ) -> Optimizer:
@@ -124,6 +128,7 @@ def skip_not_finite(updates: Any, gradient_step: Any, params: Any) -> tuple[Any,
     return total > 0, {"should_skip": total > 0, "num_not_finite": total}
 
 
+@options
 def skip_large_updates(
     updates: Any, gradient_step: Any, params: Any, max_squared_norm: Any
 ) -> tuple[Any, dict[str, Any]]:
@@ -143,6 +148,7 @@ class LossScaleState(NamedTuple):
     inner_state: Any
 
 
+@options
 def dynamic_loss_scaling(
     inner: Optimizer,
     init_scale: float = 65536.0,

@@ -11,21 +11,7 @@ import fx
 import fx.numpy as fnp
 
 from ._leaves import as_array, as_arrays, is_trained
-
-
-class Optimizer(NamedTuple):
-    """Two pure functions.
-
-    init: `init(params) -> state`.
-    update: `update(grads, state, params=None, **extra) -> (updates, state)`; updates have the structure, shapes
-        and dtypes of grads and are what `apply_updates` adds to params. Parts that read params need them.
-
-    What else a part may read is passed by name, and reaches every part that names it: `value` the loss at
-    params, `grad` its gradient, `value_fn` the function from params to the loss, `obj_fn`, `grad_fn`.
-    """
-
-    init: Callable[[Any], Any]
-    update: Callable[..., tuple[Any, Any]]
+from ._optimizer import Optimizer as Optimizer
 
 
 class EmptyState(NamedTuple):
@@ -38,7 +24,14 @@ def apply_updates(params: Any, updates: Any) -> Any:
     Raises:
         TreeError: the structures differ. ShapeError: the shapes of two leaves differ.
     """
-    return fx.tree.map_with_path(_add, params, updates)
+    try:
+        return fx.tree.map_with_path(_add, params, updates)
+    except fx.TreeError as e:
+        raise fx.TreeError(
+            "apply_updates: updates do not have the structure of params.\n"
+            + "\n".join(str(e).splitlines()[1:-1])
+            + "\nWrite updates, state = optimizer.update(grads, state, params), then apply_updates(params, updates)."
+        ) from None
 
 
 def _add(path: Any, p: Any, u: Any) -> fx.Array:
@@ -53,6 +46,8 @@ def _add(path: Any, p: Any, u: Any) -> fx.Array:
 
 def stateless(update: Callable[[Any, Any], Any]) -> Optimizer:
     """An optimizer without state from `update(grads, params) -> updates`."""
+    if not callable(update):
+        raise fx.ArgumentError(f"stateless takes a function (grads, params) to updates; got {brief(update)}.")
 
     def updated(grads: Any, state: EmptyState, params: Any = None, **extra: Any) -> tuple[Any, EmptyState]:
         return update(grads, params), state
@@ -112,6 +107,11 @@ def named_chain(*parts: tuple[str, Optimizer]) -> Optimizer:
     >>> sorted(optimizer.init(fx.numpy.ones(3)))
     ['clip', 'descend']
     """
+    for i, pair in enumerate(parts):
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise fx.ArgumentError(
+                f"named_chain takes pairs (name, optimizer); argument {i} is {type(pair).__name__}: {brief(pair)}."
+            )
     names = [name for name, _ in parts]
     if len(set(names)) < len(names):
         raise fx.ArgumentError(f"named_chain: every part needs its own name; got {', '.join(names)}.")
@@ -135,7 +135,10 @@ def named_chain(*parts: tuple[str, Optimizer]) -> Optimizer:
 def check_optimizer(part: Any, what: str) -> None:
     """ArgumentError for something that has no init and update."""
     if not isinstance(part, Optimizer):
-        raise fx.ArgumentError(f"{what} is {type(part).__name__}: {brief(part)}.")
+        hint = "An optimizer is made by a call, such as fx.optim.sgd(0.1)."
+        if isinstance(part, (list, tuple)):
+            hint = "Write chain(a, b), without a list, or fx.optim.chain(*parts)."
+        raise fx.ArgumentError(f"{what} is {type(part).__name__}: {brief(part)}.\n{hint}")
 
 
 def _not_theirs(name: str, count: int, state: Any) -> fx.ArgumentError:

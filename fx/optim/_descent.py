@@ -23,9 +23,11 @@ from ._leaves import (
     no_updates,
     zeros,
 )
+from ._options import options
 from ._parts import LearningRate, ema, l2, momentum as momentum_part, scale_by_learning_rate
 
 
+@options
 def sgd(
     learning_rate: LearningRate,
     momentum: Any = None,
@@ -53,11 +55,13 @@ def sgd(
     return chain(*parts, scale_by_learning_rate(learning_rate))
 
 
+@options
 def sign_sgd(learning_rate: LearningRate) -> Optimizer:
     """Minus learning_rate times the sign of the gradient. Source: Bernstein et al. 2018."""
     return chain(scale_by_sign(), scale_by_learning_rate(learning_rate))
 
 
+@options
 def signum(learning_rate: LearningRate, beta: Any = 0.9, accumulator_dtype: Any = None) -> Optimizer:
     """Minus learning_rate times the sign of the running mean of gradients. Source: Bernstein et al. 2018."""
     return chain(ema(beta, False, accumulator_dtype), scale_by_sign(), scale_by_learning_rate(learning_rate))
@@ -68,6 +72,7 @@ def scale_by_sign() -> Optimizer:
     return stateless(lambda grads, params: map_leaves(fnp.sign, grads))
 
 
+@options
 def noisy_sgd(learning_rate: LearningRate, eta: Any = 0.01, gamma: Any = 0.55, key: Any = 0) -> Optimizer:
     """Gradient descent with noise of falling variance. Source: Neelakantan et al. 2015; see `add_noise`."""
     return chain(add_noise(eta, gamma, key), scale_by_learning_rate(learning_rate))
@@ -80,6 +85,7 @@ class AddNoiseState(NamedTuple):
     rng_key: Any
 
 
+@options
 def add_noise(eta: Any, gamma: Any, key: Any) -> Optimizer:
     """Updates plus normal noise of variance eta / count**gamma.
 
@@ -111,7 +117,10 @@ def random_like(draw: Any, key: Any, tree: Any, dtype: Any = None) -> Any:
     return treedef.unflatten([one(keys[i], as_array(x)) for i, x in enumerate(leaves)])
 
 
-def optimistic_gradient_descent(learning_rate: LearningRate, alpha: Any = 1.0, beta: Any = 1.0) -> Optimizer:
+@options
+def optimistic_gradient_descent(
+    learning_rate: LearningRate, alpha: LearningRate = 1.0, beta: LearningRate = 1.0
+) -> Optimizer:
     """Minus learning_rate times (alpha + beta) gradients minus beta previous ones. Source: Mokhtari et al. 2019."""
     return chain(scale_by_optimistic_gradient(alpha, beta), scale_by_learning_rate(learning_rate))
 
@@ -123,7 +132,8 @@ class OptimisticState(NamedTuple):
     previous_gradient: Any
 
 
-def scale_by_optimistic_gradient(alpha: Any = 1.0, beta: Any = 1.0) -> Optimizer:
+@options
+def scale_by_optimistic_gradient(alpha: LearningRate = 1.0, beta: LearningRate = 1.0) -> Optimizer:
     """(alpha + beta) * gradient - beta * previous gradient; the first gradient is its own previous one.
 
     Args:
@@ -142,6 +152,7 @@ def scale_by_optimistic_gradient(alpha: Any = 1.0, beta: Any = 1.0) -> Optimizer
     return Optimizer(lambda params: OptimisticState(no_updates(), zeros(params)), update)
 
 
+@options
 def polyak_sgd(
     max_learning_rate: Any = 1.0,
     scaling: LearningRate = 1.0,
@@ -160,6 +171,7 @@ def polyak_sgd(
     return chain(sgd(scaling), scale_by_polyak(f_min, max_learning_rate, eps, variant))
 
 
+@options
 def scale_by_polyak(
     f_min: Any = 0.0, max_learning_rate: Any = 1.0, eps: Any = 0.0, variant: str = "sps"
 ) -> Optimizer:
@@ -189,6 +201,7 @@ def needs_value(value: Any, name: str) -> None:
         )
 
 
+@options
 def rprop(
     learning_rate: Any,
     eta_minus: Any = 0.5,
@@ -214,6 +227,7 @@ class RpropState(NamedTuple):
     prev_updates: Any
 
 
+@options
 def scale_by_rprop(
     learning_rate: Any,
     eta_minus: Any = 0.5,
@@ -253,6 +267,7 @@ class AsgdState(NamedTuple):
     average: Any
 
 
+@options
 def asgd(
     learning_rate: Any = 1e-2, lambd: Any = 1e-4, alpha: Any = 0.75, t0: Any = 1e6, weight_decay: Any = 0.0
 ) -> Optimizer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 import fx
@@ -12,6 +13,7 @@ import fx.numpy as fnp
 
 from ._contract import Optimizer, run
 from ._leaves import at_count, is_zero, no_updates, tree_dtype
+from ._options import listed, options
 
 
 class InjectState(NamedTuple):
@@ -22,6 +24,7 @@ class InjectState(NamedTuple):
     inner_state: Any
 
 
+@options
 def inject_hyperparams(
     inner_factory: Callable[..., Optimizer],
     static_args: str | Iterable[str] = (),
@@ -42,8 +45,13 @@ def inject_hyperparams(
     Args:
         hyperparam_dtype: of the numbers; None: the widest real dtype of params.
     """
-    static = {static_args} if isinstance(static_args, str) else set(static_args)
-    signature = inspect.signature(inner_factory)
+    static = {static_args} if isinstance(static_args, str) else _names(static_args)
+    try:
+        signature = inspect.signature(inner_factory)
+    except ValueError:
+        raise fx.ArgumentError(
+            f"inject_hyperparams takes what makes an optimizer, such as fx.optim.adam; got {brief(inner_factory)}."
+        ) from None
     unknown = static - set(signature.parameters)
     if unknown:
         raise fx.ArgumentError(
@@ -63,6 +71,15 @@ def inject_hyperparams(
         return _injected(inner_factory, moving, fixed, hyperparam_dtype)
 
     return make
+
+
+def _names(given: Any) -> set[str]:
+    found = listed(given, "inject_hyperparams: static_args")
+    if not all(isinstance(name, str) for name in found):
+        raise fx.ArgumentError(
+            f"inject_hyperparams: static_args must be names of arguments; got {brief(given)}."
+        )
+    return set(found)
 
 
 def _is_number_or_schedule(value: Any) -> bool:

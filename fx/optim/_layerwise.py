@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any, NamedTuple
 
 import fx
@@ -12,6 +14,7 @@ from ._contract import Optimizer, chain, stateless
 from ._leaves import (
     abs_square,
     as_array,
+    at_count,
     check_fraction,
     each_leaf,
     is_trained,
@@ -24,9 +27,11 @@ from ._leaves import (
     zeros,
 )
 from ._masks import masked
+from ._options import options
 from ._parts import LearningRate, add_decayed_weights, scale_by_learning_rate, trace
 
 
+@options
 def lars(
     learning_rate: LearningRate,
     weight_decay: Any = 0.0,
@@ -50,6 +55,7 @@ def lars(
     )
 
 
+@options
 def lamb(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -68,18 +74,24 @@ def lamb(
     )
 
 
+@options
 def fromage(learning_rate: LearningRate, min_norm: Any = 1e-6) -> Optimizer:
     """Steps in proportion to the norm of each leaf, which does not grow by them. Source: Bernstein et al. 2020."""
     shrink = lambda rate: 1.0 / fnp.sqrt(1.0 + rate * rate)
     if callable(learning_rate):
-        rate = lambda count: shrink(learning_rate(count)) * learning_rate(count)
-        decay = lambda count: shrink(learning_rate(count)) - 1.0
+        at = functools.partial(at_count, learning_rate)
+        rate = lambda count: shrink(at(count)) * at(count)
+        decay = lambda count: shrink(at(count)) - 1.0
         return chain(scale_by_trust_ratio(min_norm), scale_by_learning_rate(rate), add_decayed_weights(decay))
-    factor = 1.0 / (1.0 + learning_rate**2) ** 0.5
+    if learning_rate is None:
+        raise fx.ArgumentError("fromage: learning_rate must be a real number or a schedule; got None.")
+    known = isinstance(learning_rate, (int, float))
+    factor = 1.0 / math.hypot(1.0, learning_rate) if known else 1.0 / (1.0 + learning_rate**2) ** 0.5
     rate = scale_by_learning_rate(learning_rate * factor)
     return chain(scale_by_trust_ratio(min_norm), rate, add_decayed_weights(factor - 1.0))
 
 
+@options
 def scale_by_trust_ratio(min_norm: Any = 0.0, trust_coefficient: Any = 1.0, eps: Any = 0.0) -> Optimizer:
     """Updates of each leaf times trust_coefficient * |params| / (|updates| + eps); as they are if a norm is 0.
 
@@ -115,11 +127,13 @@ def _root_at_least(square: Any, least: Any) -> Any:
     return fnp.where(small, least, fnp.sqrt(fnp.where(small, 1.0, square)))
 
 
+@options
 def scale_by_param_block_norm(min_scale: Any = 1e-3) -> Optimizer:
     """Updates of each leaf times the norm of its parameters, at least min_scale."""
     return _scale_by_params(norm_at_least, min_scale, "scale_by_param_block_norm")
 
 
+@options
 def scale_by_param_block_rms(min_scale: Any = 1e-3) -> Optimizer:
     """Updates of each leaf times the root mean square of its parameters, at least min_scale."""
     return _scale_by_params(rms_at_least, min_scale, "scale_by_param_block_rms")
@@ -133,6 +147,7 @@ def _scale_by_params(size: Any, min_scale: Any, name: str) -> Optimizer:
     return stateless(update)
 
 
+@options
 def novograd(
     learning_rate: LearningRate,
     b1: Any = 0.9,
@@ -154,6 +169,7 @@ class NovogradState(NamedTuple):
     nu: Any
 
 
+@options
 def scale_by_novograd(
     b1: Any = 0.9,
     b2: Any = 0.25,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import fx
 import fx.numpy as fnp
 
-from ._contract import Optimizer, chain, identity
+from ._contract import Optimizer, chain, check_optimizer, identity
 from ._leaves import (
     as_array,
     dot,
@@ -20,11 +20,13 @@ from ._leaves import (
     widen,
 )
 from ._linesearch import scale_by_zoom_linesearch
+from ._options import options
 from ._parts import LearningRate, scale, scale_by_learning_rate
 
 _DEFAULT = object()
 
 
+@options
 def lbfgs(
     learning_rate: LearningRate = None,
     memory_size: int = 10,
@@ -57,8 +59,14 @@ def lbfgs(
     """
     if linesearch is _DEFAULT:
         linesearch = scale_by_zoom_linesearch(20, initial_guess_strategy="one")
+    if linesearch is not None:
+        check_optimizer(linesearch, "lbfgs: linesearch")
     length = scale(-1.0) if learning_rate is None else scale_by_learning_rate(learning_rate)
-    return chain(scale_by_lbfgs(memory_size, scale_init_precond), length, linesearch or identity())
+    return chain(
+        scale_by_lbfgs(memory_size, scale_init_precond),
+        length,
+        identity() if linesearch is None else linesearch,
+    )
 
 
 class LbfgsState(NamedTuple):
@@ -73,6 +81,7 @@ class LbfgsState(NamedTuple):
     weights_memory: Any
 
 
+@options
 def scale_by_lbfgs(memory_size: int = 10, scale_init_precond: bool = True) -> Optimizer:
     """Updates times the estimated inverse Hessian. Source: Nocedal and Wright 2006, Algorithm 7.4."""
     if memory_size < 1:

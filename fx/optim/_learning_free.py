@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
+import fx
 import fx.numpy as fnp
 
 from ._contract import Optimizer
@@ -26,6 +28,7 @@ from ._leaves import (
     unbias,
     zeros,
 )
+from ._options import check_number, options
 from ._parts import LearningRate
 
 
@@ -42,6 +45,7 @@ class ProdigyState(NamedTuple):
     count: Any
 
 
+@options
 def prodigy(
     learning_rate: LearningRate = 1.0,
     betas: tuple[Any, Any] = (0.9, 0.999),
@@ -61,7 +65,7 @@ def prodigy(
 
     Source: Mishchenko and Defazio 2023, Algorithm 4.
     """
-    b1, b2 = betas
+    b1, b2 = _two(betas, "prodigy")
     b3 = b2**0.5 if beta3 is None else beta3
     check_fraction("prodigy", b1=b1, b2=b2, beta3=b3)
 
@@ -76,6 +80,7 @@ def prodigy(
         count, d = state.count + 1, state.estim_lr
         bias = unbias(b1, count) / fnp.sqrt(unbias(b2, count))
         step = (d * at_count(learning_rate, state.count) * bias).astype(d.dtype)
+        decay = at_count(weight_decay, state.count)
         share = (d if safeguard_warmup else step) / estim_lr0
         moved = map_leaves(lambda p0, p: p0 - p, state.params0, params)
 
@@ -92,13 +97,22 @@ def prodigy(
         new_d = fnp.maximum(d, fnp.where(size == 0.0, d, estimate)).astype(d.dtype)
 
         def descend(g: Any, m: Any, v: Any, p: Any) -> Any:
-            return -weight_decay * step * p - step * m / (safe_sqrt(v) + new_d * eps)
+            return -decay * step * p - step * m / (safe_sqrt(v) + new_d * eps)
 
         updates = map_leaves(descend, grads, mean, square, params)
         numerator = numerator.astype(d.dtype)
         return updates, ProdigyState(mean, square, total, state.params0, new_d, numerator, count)
 
     return Optimizer(init, update)
+
+
+def _two(betas: Any, name: str) -> tuple[Any, Any]:
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise fx.ArgumentError(
+            f"{name}: betas must be two numbers, such as (0.9, 0.999); got {brief(betas)}."
+        )
+    check_number(f"{name}: betas", *betas)
+    return betas[0], betas[1]
 
 
 class DAdaptState(NamedTuple):
@@ -113,6 +127,7 @@ class DAdaptState(NamedTuple):
     count: Any
 
 
+@options
 def dadapt_adamw(
     learning_rate: LearningRate = 1.0,
     betas: tuple[Any, Any] = (0.9, 0.999),
@@ -124,7 +139,7 @@ def dadapt_adamw(
 
     Source: Defazio and Mishchenko 2023, Algorithm 5.
     """
-    b1, b2 = betas
+    b1, b2 = _two(betas, "dadapt_adamw")
     b3 = b2**0.5
     check_fraction("dadapt_adamw", b1=b1, b2=b2)
 
@@ -139,13 +154,14 @@ def dadapt_adamw(
         count, d = state.count + 1, state.estim_lr
         bias = unbias(b1, count) / fnp.sqrt(unbias(b2, count))
         step = (d * at_count(learning_rate, state.count) * bias).astype(d.dtype)
+        decay = at_count(weight_decay, state.count)
         over = lambda s, v: s / (safe_sqrt(v) + eps)
         aligned = dot(grads, map_leaves(over, state.grad_sum, state.exp_avg_sq))
 
         def means(g: Any, mean: Any, square: Any, total: Any, p: Any) -> Any:
             mean = b1 * mean + (1.0 - b1) * step * g
             square = b2 * square + (1.0 - b2) * abs_square(g)
-            update = -weight_decay * step * p - mean / (safe_sqrt(square) + eps)
+            update = -decay * step * p - mean / (safe_sqrt(square) + eps)
             return update, mean, square, b3 * total + (1.0 - b3) * step * g
 
         states = [state.exp_avg, state.exp_avg_sq, state.grad_sum]

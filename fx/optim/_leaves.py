@@ -11,6 +11,8 @@ from typing import Any
 import fx
 import fx.numpy as fnp
 
+from ._options import is_number
+
 
 def each_leaf(
     formula: Callable[..., Any],
@@ -18,6 +20,8 @@ def each_leaf(
     states: Sequence[Any] = (),
     inputs: Sequence[Any] = (),
     scalars: Sequence[Any] = (),
+    *,
+    subtrees: bool = False,
 ) -> list[Any]:
     """`formula(g, *state leaves, *input leaves, *scalars) -> update, *new state leaves` at every trained leaf.
 
@@ -26,14 +30,17 @@ def each_leaf(
     their states.
 
     Args:
-        states, inputs: trees like grads; at a leaf of grads they may have a subtree, which the formula gets whole.
+        states, inputs: trees like grads; with `subtrees` states may have a subtree at a leaf of grads, which the
+            formula gets whole.
         scalars: arrays of shape () of float64, computed once; given in the real dtype of the gradient.
 
     Returns:
         The tree of updates, then the trees of new states.
     """
     leaves, treedef = fx.tree.flatten(grads)
-    columns = [treedef.flatten_up_to(tree) for tree in (*states, *inputs)]
+    columns = [_beside(treedef, tree) for tree in (*states, *inputs)]
+    if not subtrees:
+        _check_leaves(leaves, columns[: len(states)])
     given = functools.cache(lambda dtype: [in_dtype(x, dtype) for x in scalars])
     results: list[list[Any]] = [[] for _ in range(1 + len(states))]
     for g, *row in zip(leaves, *columns, strict=True):
@@ -42,17 +49,56 @@ def each_leaf(
     return [treedef.unflatten(result) for result in results]
 
 
+def _beside(treedef: Any, tree: Any) -> list[Any]:
+    """What a tree has at the leaves of the gradients."""
+    try:
+        return treedef.flatten_up_to(tree)  # type: ignore[no-any-return]
+    except fx.TreeError as e:
+        raise fx.TreeError(
+            "An update: the state or the parameters do not have the structure of the gradients.\n"
+            + "\n".join(str(e).splitlines()[1:-1])
+            + "\nGradients, state and params must be of one model: state = optimizer.init(params)."
+        ) from None
+
+
+def _check_leaves(leaves: list[Any], columns: list[list[Any]]) -> None:
+    for column in columns:
+        for g, x in zip(leaves, column, strict=True):
+            if isinstance(x, (list, tuple, dict)):
+                raise fx.TreeError(
+                    f"An update: where the gradients have one array, {as_array(g).aval}, the state has {brief(x)}.\n"
+                    "Gradients and state must be of one model: state = optimizer.init(params)."
+                )
+
+
 def _on_leaf(formula: Any, g: Any, row: list[Any], n_states: int, given: Callable[[Any], Any]) -> list[Any]:
     g, states = as_array(g), row[:n_states]
     if not is_trained(g):
         return [fnp.zeros_like(g), *states]
+    if any(isinstance(x, fx.Array) and x.ndim == g.ndim and x.shape not in (g.shape, (1,)) for x in row):
+        raise _misfit(g, row)
     scalars = given(real_dtype(wide(g.dtype)))
     found = formula(widen(g), *[fx.tree.map(widen, x) for x in row], *scalars)
     update, *new = found if states else (found,)
+    if row and (update.shape != g.shape or any(map(_differ, new, states))):
+        raise _misfit(g, row)
     kept = [
         fx.tree.map(lambda x, old: in_dtype(x, old.dtype), a, b) for a, b in zip(new, states, strict=True)
     ]
     return [in_dtype(update, g.dtype), *kept]
+
+
+def _differ(new: Any, old: Any) -> bool:
+    return isinstance(old, fx.Array) and new.shape != old.shape
+
+
+def _misfit(g: Any, row: list[Any]) -> fx.ShapeError:
+    others = sorted({str(x.aval) for x in row if isinstance(x, fx.Array) and x.shape != g.shape})
+    return fx.ShapeError(
+        f"An update: a gradient {g.aval} does not fit the state or the parameters, {', '.join(others)}.\n"
+        "Gradients, state and params must be of one model: state = optimizer.init(params) is made anew when params "
+        "get other shapes."
+    )
 
 
 def map_leaves(formula: Callable[..., Any], grads: Any, *inputs: Any, scalars: Sequence[Any] = ()) -> Any:
@@ -194,7 +240,12 @@ def no_updates() -> Any:
 
 def at_count(option: Any, count: Any) -> Any:
     """A number, or the value of a schedule at the count of updates made."""
-    return option(count) if callable(option) else option
+    if not callable(option):
+        return option
+    value = option(count)
+    if not is_number(value):
+        raise fx.ArgumentError(f"A schedule must return a number; of {count} it returned {brief(value)}.")
+    return value
 
 
 def unbias(decay: Any, count: Any) -> Any:
@@ -227,7 +278,7 @@ def check_fraction(name: str, **options: Any) -> None:
 
 def check_choice(name: str, option: str, value: Any, choices: Sequence[str]) -> None:
     """ArgumentError for a word that is not among the choices."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise fx.ArgumentError(f"{name}: {option} must be one of {', '.join(choices)}; got {brief(value)}.")
 
 

@@ -21,6 +21,7 @@ from ._leaves import (
     tree_dtype,
     zeros,
 )
+from ._options import options
 
 
 class LinesearchInfo(NamedTuple):
@@ -41,6 +42,7 @@ class LinesearchState(NamedTuple):
     info: LinesearchInfo
 
 
+@options
 def scale_by_zoom_linesearch(
     max_linesearch_steps: int,
     max_learning_rate: Any = None,
@@ -306,6 +308,7 @@ def _finished(s: _Search) -> _Search:
     return s._replace(trial=select(back, s.safe, s.trial))
 
 
+@options
 def value_and_grad_from_state(value_fn: Callable[..., Any]) -> Callable[..., tuple[Any, Any]]:
     """`fx.value_and_grad` that takes value and gradient from the state of a line search where it has them.
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Mapping
 from reprlib import repr as brief
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 import fx
 
 from ._contract import Optimizer, check_optimizer, run, set_to_zero
@@ -55,7 +57,28 @@ def masked(inner: Optimizer, mask: Mask) -> Optimizer:
 
 def mask_of(mask: Mask, tree: Any) -> Any:
     """The mask as a pytree of booleans, one for each leaf of a tree."""
-    return fx.tree.broadcast(mask(tree) if callable(mask) else mask, tree)
+    chosen = fx.tree.broadcast(_of_tree(mask, tree, "mask"), tree)
+    for path, on in fx.tree.leaves_with_path(chosen):
+        if not isinstance(on, (bool, np.bool_)):
+            raise fx.ArgumentError(
+                f"A mask has booleans, one for each leaf; at params{fx.tree.keystr(path)} it has {brief(on)}.\n"
+                'Write {"kernel": True, "bias": False}, a function from params to such, or fx.optim.paths("!*bias").'
+            )
+    return chosen
+
+
+def _is_among(label: Any, transforms: Mapping[Hashable, Optimizer]) -> bool:
+    try:
+        return label in transforms
+    except TypeError:  # it has no hash
+        return False
+
+
+def _of_tree(given: Any, tree: Any, what: str) -> Any:
+    """What was given, or what the given function returns of a tree."""
+    if isinstance(given, type):
+        raise fx.ArgumentError(f"A {what} must be a pytree, or a function from params to one; got {given}.")
+    return given(tree) if callable(given) else given
 
 
 def _chosen(chosen: Any, tree: Any) -> Any:
@@ -83,15 +106,19 @@ def partition(transforms: Mapping[Hashable, Optimizer], param_labels: Any) -> Op
     Raises:
         ArgumentError: a leaf has a label without an optimizer.
     """
+    if not isinstance(transforms, Mapping):
+        raise fx.ArgumentError(
+            f"partition: transforms must be a dict from labels to optimizers; got {brief(transforms)}."
+        )
     for label, part in transforms.items():
         check_optimizer(part, f"partition takes optimizers; that of {label!r}")
 
     def groups(tree: Any) -> dict[Hashable, Optimizer]:
-        labels = fx.tree.broadcast(param_labels(tree) if callable(param_labels) else param_labels, tree)
+        labels = fx.tree.broadcast(_of_tree(param_labels, tree, "tree of labels"), tree)
         for path, label in fx.tree.leaves_with_path(labels):
-            if label not in transforms:
+            if not _is_among(label, transforms):
                 raise fx.ArgumentError(
-                    f"partition: params{fx.tree.keystr(path)} has the label {label!r}, which has no optimizer.\n"
+                    f"partition: params{fx.tree.keystr(path)} has the label {brief(label)}, which has no optimizer.\n"
                     f"There are optimizers for {', '.join(map(repr, transforms))}."
                 )
         masks = {group: fx.tree.map(lambda label, g=group: label == g, labels) for group in transforms}
@@ -179,6 +206,10 @@ def by_path(optimizers: Mapping[str, Optimizer], *, missing: str = "error") -> O
     Raises:
         ArgumentError: a pattern matches no leaf, or only leaves that earlier ones took; a leaf matches no pattern.
     """
+    if not isinstance(optimizers, Mapping):
+        raise fx.ArgumentError(
+            f"by_path: optimizers must be a dict from patterns to optimizers; got {brief(optimizers)}."
+        )
     check_patterns("by_path", list(optimizers), missing)
 
     def labels(tree: Any) -> Any:

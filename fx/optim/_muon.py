@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from reprlib import repr as brief
 from typing import Any, NamedTuple, TypeAlias
 
 import fx
@@ -23,6 +24,7 @@ from ._leaves import (
     zeros,
 )
 from ._masks import partition
+from ._options import options
 from ._parts import LearningRate, add_decayed_weights, scale_by_learning_rate
 
 STANDARD = (3.4445, -4.7750, 2.0315)
@@ -47,6 +49,7 @@ DimensionNumbers: TypeAlias = Any
 """`MuonDimensionNumbers` for all leaves, a pytree of them (None: not by Muon), or a function from params to one."""
 
 
+@options
 def muon(
     learning_rate: LearningRate,
     ns_coeffs: Any = STANDARD,
@@ -106,6 +109,8 @@ def muon(
 
 def _numbers(given: DimensionNumbers, params: Any) -> list[MuonDimensionNumbers | None]:
     """The numbers of every leaf of params; None: not a matrix."""
+    if isinstance(given, type):
+        raise fx.ArgumentError(f"muon: dimension numbers must be MuonDimensionNumbers; got {given}.")
     given = given(params) if callable(given) else given
     if given is None:
         leaves = map(as_array, fx.tree.leaves(params))
@@ -113,8 +118,18 @@ def _numbers(given: DimensionNumbers, params: Any) -> list[MuonDimensionNumbers 
     paths = [path for path, _ in fx.tree.leaves_with_path(params)]
     is_numbers = lambda x: x is None or isinstance(x, MuonDimensionNumbers)
     above = fx.tree.flatten_with_path(given, is_leaf=is_numbers)[0]
+    for _, numbers in above:
+        _check_numbers(numbers)
     # By path, since some of the leaves of a masked tree are gone.
     return [next((n for prefix, n in above if path[: len(prefix)] == prefix), None) for path in paths]
+
+
+def _check_numbers(numbers: Any) -> None:
+    if numbers is not None and not isinstance(numbers, MuonDimensionNumbers):
+        raise fx.ArgumentError(
+            f"muon: dimension numbers must be MuonDimensionNumbers, or None for a leaf that is no matrix; "
+            f"got {brief(numbers)}."
+        )
 
 
 def _beside(numbers: list[MuonDimensionNumbers | None], tree: Any) -> Any:
@@ -134,6 +149,7 @@ class MuonState(NamedTuple):
     mu: Any
 
 
+@options
 def scale_by_muon(
     ns_coeffs: Any = STANDARD,
     ns_steps: int = 5,
@@ -169,14 +185,21 @@ def scale_by_muon(
 
 
 def _coefficients(given: Any, steps: int) -> list[tuple[float, float, float]]:
-    rows = given if isinstance(given[0], (tuple, list)) else [given] * steps
-    if any(len(row) != 3 for row in rows) or len(rows) < 1:
-        raise fx.ArgumentError(f"muon: ns_coeffs must be three numbers or rows of three; got {given!r}.")
+    if not 1 <= steps <= 1000:
+        raise fx.ArgumentError(f"muon: ns_steps must be 1 to 1000; got {steps}.")
+    rows = given if _is_row(given, (tuple, list)) else [given] * steps
+    if not rows or not all(_is_row(row, (int, float)) and len(row) == 3 for row in rows):
+        raise fx.ArgumentError(f"muon: ns_coeffs must be three numbers or rows of three; got {brief(given)}.")
     if len(rows) > steps:
         raise fx.ArgumentError(f"muon: {len(rows)} rows of ns_coeffs are too many for {steps} steps.")
     return [tuple(row) for row in rows]
 
 
+def _is_row(x: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(x, (tuple, list)) and len(x) > 0 and all(isinstance(c, kinds) for c in x)
+
+
+@options
 def orthogonalize_via_newton_schulz(
     x: Any,
     ns_coeffs: Any = STANDARD,
@@ -187,6 +210,7 @@ def orthogonalize_via_newton_schulz(
 ) -> Any:
     """Nearly the orthogonal factor U V^T of the singular value decomposition of x: (m, n), by matrix products."""
     check_choice("orthogonalize_via_newton_schulz", "preconditioning", preconditioning, PRECONDITIONINGS)
+    _check_numbers(dimension_numbers)
     return _orthogonal(
         as_array(x), _coefficients(ns_coeffs, ns_steps), preconditioning, eps, dimension_numbers
     )
@@ -249,12 +273,18 @@ def _axes(x: Any, numbers: MuonDimensionNumbers) -> tuple[tuple[int, ...], tuple
     return rows, columns
 
 
+@options
 def scale_by_shape(
     weight_dimension_numbers: DimensionNumbers = None, consistent_rms: Any = None
 ) -> Optimizer:
-    """Updates times sqrt(max(1, columns / rows)); or with consistent_rms times it and sqrt(max(rows, columns))."""
+    """Updates times sqrt(max(1, columns / rows)); or with consistent_rms times it and sqrt(max(rows, columns)).
+
+    Leaves that are no matrices stay.
+    """
 
     def formula(g: Any, numbers: Any) -> Any:
+        if numbers.value is None:
+            return g
         rows, columns = [math.prod([g.shape[i] for i in axes]) for axes in _axes(g, numbers.value)]
         if consistent_rms is not None:
             return math.sqrt(max(rows, columns)) * consistent_rms * g

@@ -22,11 +22,13 @@ from ._leaves import (
     zeros,
 )
 from ._masks import masked
+from ._options import options
 
 LearningRate: TypeAlias = float | Callable[[Any], Any] | Any
 """A number (also a traced one), or a schedule: a function from the count of updates so far to a number."""
 
 
+@options
 def scale(step_size: Any) -> Optimizer:
     """Updates times a number."""
     return stateless(lambda grads, params: map_leaves(lambda g: step_size * g, grads))
@@ -39,6 +41,7 @@ class ScheduleState(NamedTuple):
     value: Any
 
 
+@options
 def scale_by_schedule(step_size_fn: Callable[[Any], Any]) -> Optimizer:
     """Updates times a schedule: a function from the count of updates made, 0 at first, to a number."""
 
@@ -55,6 +58,7 @@ def scale_by_schedule(step_size_fn: Callable[[Any], Any]) -> Optimizer:
     return Optimizer(init, update)
 
 
+@options
 def scale_by_learning_rate(learning_rate: LearningRate, *, flip_sign: bool = True) -> Optimizer:
     """Updates times minus the learning rate (plus, without flip_sign). The state of a schedule has its last value.
 
@@ -88,6 +92,7 @@ class DecayState(NamedTuple):
     count: Any
 
 
+@options
 def add_decayed_weights(weight_decay: Any = 0.0, mask: Any = None) -> Optimizer:
     """Updates plus weight_decay times the parameters.
 
@@ -126,6 +131,7 @@ class TraceState(NamedTuple):
     trace: Any
 
 
+@options
 def trace(decay: Any, nesterov: bool = False, accumulator_dtype: Any = None) -> Optimizer:
     """velocity = gradient + decay * velocity.
 
@@ -155,6 +161,7 @@ class MomentumState(NamedTuple):
     trace: Any
 
 
+@options
 def momentum(
     decay: Any, nesterov: bool = False, dampening: Any = 0.0, accumulator_dtype: Any = None
 ) -> Optimizer:
@@ -195,6 +202,7 @@ class EmaState(NamedTuple):
     ema: Any
 
 
+@options
 def ema(decay: Any, debias: bool = True, accumulator_dtype: Any = None) -> Optimizer:
     """Running means of updates: mean = decay * mean + (1 - decay) * update.
 
@@ -236,6 +244,7 @@ class ApplyEveryState(NamedTuple):
     grad_acc: Any
 
 
+@options
 def apply_every(k: Any = 1) -> Optimizer:
     """The sum of k updates at every k-th, zero between; see `MultiSteps` for an optimizer that waits too."""
 

@@ -18,7 +18,7 @@ def check_patterns(name: str, patterns: Sequence[Any], missing: str) -> None:
     for pattern in patterns:
         if not isinstance(pattern, str) or not pattern.removeprefix("!").strip("/"):
             raise fx.ArgumentError(
-                f'{name}: a pattern is text such as "encoder/**" or "*bias"; got {pattern!r}.'
+                f'{name}: a pattern is text such as "encoder/**" or "*bias"; got {brief(pattern)}.'
             )
 
 

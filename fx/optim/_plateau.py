@@ -10,6 +10,7 @@ import fx.numpy as fnp
 from ._contract import Optimizer
 from ._descent import needs_value
 from ._leaves import check_at_least, map_leaves, no_updates, tree_dtype
+from ._options import options
 
 
 class PlateauState(NamedTuple):
@@ -24,6 +25,7 @@ class PlateauState(NamedTuple):
     avg_value: Any
 
 
+@options
 def reduce_on_plateau(
     factor: float = 0.1,
     patience: int = 10,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import fx
 import fx.numpy as fnp
 
-from ._contract import Optimizer, chain, run
+from ._contract import Optimizer, chain, check_optimizer, run
 from ._descent import random_like
 from ._leaves import (
     as_array,
@@ -21,6 +21,7 @@ from ._leaves import (
     unbias,
     zeros,
 )
+from ._options import options
 from ._parts import LearningRate, add_decayed_weights, scale_by_learning_rate
 
 
@@ -74,6 +75,7 @@ class SophiaState(NamedTuple):
     hessian_fn_state: Any
 
 
+@options
 def scale_by_sophia(
     b1: Any = 0.965,
     b2: Any = 0.99,
@@ -92,6 +94,8 @@ def scale_by_sophia(
     """
     check_fraction("scale_by_sophia", b1=b1, b2=b2)
     check_at_least(0, "scale_by_sophia", eps=eps, gamma=gamma)
+    if hessian_diagonal_fn is not None:
+        check_optimizer(hessian_diagonal_fn, "scale_by_sophia: hessian_diagonal_fn")
     estimator = hutchinson_estimator_diag_hessian() if hessian_diagonal_fn is None else hessian_diagonal_fn
 
     def init(params: Any) -> SophiaState:
@@ -121,6 +125,7 @@ def scale_by_sophia(
     return Optimizer(init, update)
 
 
+@options
 def sophia(
     learning_rate: LearningRate,
     b1: Any = 0.965,

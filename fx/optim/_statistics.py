@@ -12,7 +12,8 @@ from ._clipping import ClipState
 from ._contract import Optimizer, check_optimizer, run
 from ._inject import InjectState
 from ._leaves import all_finite, at_count, global_norm, no_updates, tree_dtype
-from ._parts import ScheduleState
+from ._options import options
+from ._parts import LearningRate, ScheduleState
 
 
 class Statistics(NamedTuple):
@@ -42,7 +43,8 @@ class StatisticsState(NamedTuple):
     inner_state: Any
 
 
-def with_statistics(inner: Optimizer, learning_rate: Any = None) -> Optimizer:
+@options
+def with_statistics(inner: Optimizer, learning_rate: LearningRate = None) -> Optimizer:
     """An optimizer whose state has numbers about every step, `state.statistics`; they are computed under jit too.
 
     What was clipped is read from the states of the clipping parts in it, the learning rate from a schedule's or from

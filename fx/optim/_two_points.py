@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 import fx
@@ -24,6 +25,7 @@ from ._leaves import (
     no_updates,
     select,
 )
+from ._options import check_number, options
 from ._parts import LearningRate, add_decayed_weights, scale_by_learning_rate
 from .schedules import warmup_constant_schedule
 
@@ -47,6 +49,7 @@ class LookaheadState(NamedTuple):
     steps_since_sync: Any
 
 
+@options
 def lookahead(
     fast_optimizer: Optimizer, sync_period: int, slow_step_size: Any, reset_state: bool = False
 ) -> Optimizer:
@@ -88,6 +91,7 @@ def lookahead(
 
 
 def _check_period(name: str, sync_period: Any) -> None:
+    check_number(f"{name}: sync_period", sync_period)
     if isinstance(sync_period, int) and sync_period < 1:
         raise fx.ArgumentError(f"{name}: sync_period must be at least 1; got {sync_period}.")
 
@@ -104,6 +108,7 @@ def normalize() -> Optimizer:
     return stateless(update)
 
 
+@options
 def normalize_by_update_norm(scale_factor: Any = 1.0, eps: Any = 1e-6) -> Optimizer:
     """Updates times scale_factor / (their `global_norm` + eps)."""
 
@@ -205,9 +210,14 @@ class ScheduleFreeState(NamedTuple):
 
 def schedule_free_eval_params(state: ScheduleFreeState, params: Any) -> Any:
     """The averaged parameters, for predictions, from those of the training."""
+    if not isinstance(state, ScheduleFreeState):
+        raise fx.ArgumentError(
+            f"schedule_free_eval_params takes the state of schedule_free; got {brief(state)}."
+        )
     return map_leaves(lambda y, z, b1: (y - (1.0 - b1) * z) / b1, params, state.z, scalars=[state.b1])
 
 
+@options
 def schedule_free(
     base_optimizer: Optimizer,
     learning_rate: LearningRate,
@@ -261,6 +271,7 @@ def schedule_free(
     return Optimizer(init, update)
 
 
+@options
 def schedule_free_sgd(
     learning_rate: Any = 1.0,
     warmup_steps: int | None = None,
@@ -275,6 +286,7 @@ def schedule_free_sgd(
     return schedule_free(chain(*decay, sgd(rate)), rate, b1, weight_lr_power, state_dtype)
 
 
+@options
 def schedule_free_adamw(
     learning_rate: Any = 0.0025,
     warmup_steps: int | None = None,

@@ -28,12 +28,14 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from reprlib import repr as brief
 from typing import Any, TypeAlias
 
 import fx
 import fx.numpy as fnp
 
 from ._leaves import check_choice
+from ._options import check_number, listed, options
 
 Schedule: TypeAlias = Callable[[Any], Any]
 
@@ -55,11 +57,30 @@ def _positive(name: str, **steps: Any) -> None:
             raise fx.ArgumentError(f"{name}: {option} must be positive; got {value!r}.")
 
 
+def _known(what: str, steps: Any) -> Any:
+    """A number of steps that is known now, and finite."""
+    steps = steps if isinstance(steps, (int, float)) else steps.item()
+    if not abs(steps) < 1e18:
+        raise fx.ArgumentError(f"{what} must be a finite number; got {brief(steps)}.")
+    return steps
+
+
+def _checked(schedule: Any, name: str) -> Schedule:
+    if not callable(schedule):
+        raise fx.ArgumentError(
+            f"{name} takes schedules, functions from the count of updates to a number; got {brief(schedule)}.\n"
+            "Write constant_schedule(value) for a number."
+        )
+    return schedule  # type: ignore[no-any-return]
+
+
+@options
 def constant_schedule(value: Any) -> Schedule:
     """Always the same."""
     return _schedule(lambda count: value + 0.0 * count)
 
 
+@options
 def polynomial_schedule(
     init_value: Any, end_value: Any, power: Any, transition_steps: int, transition_begin: int = 0
 ) -> Schedule:
@@ -83,6 +104,7 @@ def polynomial_schedule(
     return _schedule(schedule)
 
 
+@options
 def linear_schedule(
     init_value: Any, end_value: Any, transition_steps: int, transition_begin: int = 0
 ) -> Schedule:
@@ -90,11 +112,13 @@ def linear_schedule(
     return polynomial_schedule(init_value, end_value, 1, transition_steps, transition_begin)
 
 
+@options
 def warmup_constant_schedule(init_value: Any, peak_value: Any, warmup_steps: int) -> Schedule:
     """From init_value to peak_value in a straight line, and constant then."""
     return linear_schedule(init_value, peak_value, warmup_steps)
 
 
+@options
 def exponential_decay(
     init_value: Any,
     transition_steps: int,
@@ -124,6 +148,7 @@ def exponential_decay(
     return _schedule(schedule)
 
 
+@options
 def cosine_decay_schedule(
     init_value: Any, decay_steps: int, alpha: Any = 0.0, exponent: Any = 1.0
 ) -> Schedule:
@@ -152,6 +177,9 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
     >>> [float(schedule(i)) for i in range(5)]
     [1.0, 1.0, 1.0, 0.75, 0.5]
     """
+    schedules = [_checked(s, "join_schedules") for s in listed(schedules, "join_schedules: schedules")]
+    boundaries = listed(boundaries, "join_schedules: boundaries")
+    check_number("join_schedules: a boundary", *boundaries)
     if len(boundaries) != len(schedules) - 1:
         raise fx.ArgumentError(
             f"join_schedules: {len(schedules)} schedules need {len(schedules) - 1} boundaries; got {len(boundaries)}."
@@ -168,9 +196,11 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
 
 def product_schedule(*schedules: Schedule) -> Schedule:
     """The product of schedules: one of the rate, and factors."""
+    schedules = tuple(_checked(s, "product_schedule") for s in schedules)
     return lambda count: functools.reduce(lambda a, b: a * b, [schedule(count) for schedule in schedules])
 
 
+@options
 def warmup_cosine_decay_schedule(
     init_value: Any,
     peak_value: Any,
@@ -191,6 +221,7 @@ def warmup_cosine_decay_schedule(
     return join_schedules([up, down], [warmup_steps])
 
 
+@options
 def warmup_exponential_decay_schedule(
     init_value: Any,
     peak_value: Any,
@@ -209,11 +240,20 @@ def warmup_exponential_decay_schedule(
 
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
     """Several `warmup_cosine_decay_schedule`, one after the other. Source: Loshchilov and Hutter 2017."""
-    settings = list(cosine_kwargs)
+    settings = listed(cosine_kwargs, "sgdr_schedule: cosine_kwargs")
+    if not settings or not all(
+        isinstance(kwargs, Mapping) and "decay_steps" in kwargs for kwargs in settings
+    ):
+        raise fx.ArgumentError(
+            "sgdr_schedule: cosine_kwargs must be dicts of arguments of warmup_cosine_decay_schedule, "
+            f"each with decay_steps; got {brief(cosine_kwargs)}."
+        )
+    check_number("sgdr_schedule: decay_steps", *(kwargs["decay_steps"] for kwargs in settings))
     ends = [sum(kwargs["decay_steps"] for kwargs in settings[: i + 1]) for i in range(len(settings))]
     return join_schedules([warmup_cosine_decay_schedule(**kwargs) for kwargs in settings], ends[:-1])
 
 
+@options
 def piecewise_constant_schedule(
     init_value: Any, boundaries_and_scales: Mapping[int, Any] | None = None
 ) -> Schedule:
@@ -230,23 +270,32 @@ def piecewise_constant_schedule(
 
 
 def _scales(name: str, given: Mapping[int, Any] | None) -> list[tuple[int, Any]]:
+    if given is not None and not isinstance(given, Mapping):
+        raise fx.ArgumentError(
+            f"{name}: boundaries_and_scales must be a dict from counts to factors; got {brief(given)}."
+        )
     for boundary, factor in (given or {}).items():
+        check_number(f"{name}: a boundary and its scale", boundary, factor)
         if isinstance(factor, (int, float)) and not factor >= 0:
             raise fx.ArgumentError(f"{name}: scales must not be negative; that of {boundary} is {factor!r}.")
     return sorted((given or {}).items())
 
 
+@options
 def multi_step_schedule(init_value: Any, milestones: Iterable[int], gamma: Any = 0.1) -> Schedule:
     """init_value times gamma for every milestone that the count has reached; a milestone may stand twice."""
-    reached = sorted(milestones)
+    reached = listed(milestones, "multi_step_schedule: milestones")
+    check_number("multi_step_schedule: a milestone", *reached)
+    reached = sorted(reached)
 
     def schedule(count: Any) -> Any:
-        powers = functools.reduce(lambda n, m: n + fnp.where(count >= m, 1.0, 0.0), reached, 0.0 * count)
-        return init_value * gamma**powers
+        powers = fnp.sum(fnp.expand_dims(count, -1) >= fnp.asarray(reached, dtype=fnp.float64), -1)
+        return init_value * gamma ** powers.astype(fnp.float64)
 
     return _schedule(schedule)
 
 
+@options
 def piecewise_interpolate_schedule(
     interpolate_type: str, init_value: Any, boundaries_and_scales: Mapping[int, Any] | None = None
 ) -> Schedule:
@@ -275,6 +324,7 @@ def _through(points: Sequence[tuple[Any, Any]], left: Callable[[Any], Any]) -> S
     return _schedule(schedule)
 
 
+@options
 def linear_onecycle_schedule(
     transition_steps: int,
     peak_value: Any,
@@ -287,7 +337,9 @@ def linear_onecycle_schedule(
 
     Source: Smith and Topin 2018, Super-Convergence.
     """
-    _positive("linear_onecycle_schedule", transition_steps=transition_steps)
+    transition_steps = _known("linear_onecycle_schedule: transition_steps", transition_steps)
+    dividers = {"div_factor": div_factor, "final_div_factor": final_div_factor}
+    _positive("linear_onecycle_schedule", transition_steps=transition_steps, **dividers)
     scales = {
         int(pct_start * transition_steps): div_factor,
         int(pct_final * transition_steps): 1.0 / div_factor,
@@ -296,6 +348,7 @@ def linear_onecycle_schedule(
     return piecewise_interpolate_schedule("linear", peak_value / div_factor, scales)
 
 
+@options
 def cosine_onecycle_schedule(
     transition_steps: int,
     peak_value: Any,
@@ -307,7 +360,9 @@ def cosine_onecycle_schedule(
 
     Source: Smith and Topin 2018, Super-Convergence.
     """
-    _positive("cosine_onecycle_schedule", transition_steps=transition_steps)
+    transition_steps = _known("cosine_onecycle_schedule: transition_steps", transition_steps)
+    dividers = {"div_factor": div_factor, "final_div_factor": final_div_factor}
+    _positive("cosine_onecycle_schedule", transition_steps=transition_steps, **dividers)
     scales = {
         int(pct_start * transition_steps): div_factor,
         int(transition_steps): 1.0 / (div_factor * final_div_factor),
@@ -315,6 +370,7 @@ def cosine_onecycle_schedule(
     return piecewise_interpolate_schedule("cosine", peak_value / div_factor, scales)
 
 
+@options
 def onecycle_schedule(
     transition_steps: int,
     peak_value: Any,
@@ -330,7 +386,8 @@ def onecycle_schedule(
         anneal_strategy: "cosine" or "linear".
         three_phase: go down as slowly as up before the end.
     """
-    _positive("onecycle_schedule", transition_steps=transition_steps, div_factor=div_factor)
+    dividers = {"div_factor": div_factor, "final_div_factor": final_div_factor}
+    _positive("onecycle_schedule", transition_steps=transition_steps, **dividers)
     check_choice("onecycle_schedule", "anneal_strategy", anneal_strategy, ("cosine", "linear"))
     low, rise = peak_value / div_factor, pct_start * transition_steps
     points = [(0.0, low), (rise - 1, peak_value)]
@@ -339,11 +396,13 @@ def onecycle_schedule(
     return _through(points, _LEFT[anneal_strategy])
 
 
+@options
 def lambda_schedule(init_value: Any, function: Callable[[Any], Any]) -> Schedule:
     """init_value * function(count)."""
     return _schedule(lambda count: init_value * function(count))
 
 
+@options
 def multiplicative_schedule(init_value: Any, function: Callable[[Any], Any]) -> Schedule:
     """init_value * function(1) * ... * function(count), by a loop of `count` steps."""
 
@@ -355,12 +414,14 @@ def multiplicative_schedule(init_value: Any, function: Callable[[Any], Any]) -> 
     return _schedule(schedule)
 
 
+@options
 def cosine_annealing_schedule(init_value: Any, period: int, end_value: Any = 0.0) -> Schedule:
     """From init_value to end_value in `period` updates along a cosine, and back, for ever."""
     _positive("cosine_annealing_schedule", period=period)
     return _schedule(lambda count: end_value + (init_value - end_value) * _half_cosine(count / period))
 
 
+@options
 def cosine_restarts_schedule(
     init_value: Any, period: int, multiplier: int = 1, end_value: Any = 0.0
 ) -> Schedule:
@@ -382,6 +443,7 @@ def cosine_restarts_schedule(
     return _schedule(schedule)
 
 
+@options
 def cyclic_schedule(
     base_value: Any,
     peak_value: Any,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import dtypes, errors
+from ..core import dtypes, errors, static
 from ..core.avals import Aval
 from ..core.primitive import Primitive, Sample, Unknown, Zero
 from ..core.trace import bind
@@ -91,6 +91,7 @@ def conv_patches(
     Returns:
         Batch, C * prod(window) features (C outermost) and n spatial axes.
     """
+    window = static.sizes(window, "conv_patches: window")
     window = per_axis("conv_patches: window", window, len(window))
     lhs, _, out = conv_dimension_numbers(x.shape, (1, 1, *window), dimension_numbers)
     x = transpose(x, lhs)
@@ -135,6 +136,7 @@ def conv_dimension_numbers(
     lhs_shape: Sequence[int], rhs_shape: Sequence[int], dimension_numbers: Any
 ) -> ConvDimensionNumbers:
     """Canonical dimension numbers from None, three strings ('NHWC', 'HWIO', 'NHWC'), or three tuples."""
+    lhs_shape, rhs_shape = static.sizes(lhs_shape, "conv: lhs_shape"), static.sizes(rhs_shape, "conv: rhs_shape")
     rank = len(lhs_shape)
     if rank != len(rhs_shape) or rank < 2:
         raise errors.ShapeError(
@@ -148,7 +150,7 @@ def conv_dimension_numbers(
     specs = tuple(dimension_numbers) if isinstance(dimension_numbers, (tuple, list)) else ()
     if len(specs) == 3 and all(isinstance(s, str) for s in specs):
         specs = _positions(specs)
-    if len(specs) != 3 or any(sorted(s) != list(range(rank)) for s in specs):
+    if len(specs) != 3 or not all(_is_order(s, rank) for s in specs):
         raise errors.ArgumentError(
             errors.lines(
                 f"conv: dimension_numbers {errors.brief(dimension_numbers)} do not name {rank} axes three times.",
@@ -156,6 +158,13 @@ def conv_dimension_numbers(
             )
         )
     return ConvDimensionNumbers(*map(tuple, specs))
+
+
+def _is_order(axes: Any, rank: int) -> bool:
+    """Whether these are the axes 0 to rank - 1 in some order."""
+    if not isinstance(axes, (tuple, list)) or not all(isinstance(a, (int, np.integer)) for a in axes):
+        return False
+    return sorted(axes) == list(range(rank))
 
 
 def _positions(specs: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:

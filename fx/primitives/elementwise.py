@@ -474,7 +474,7 @@ conj = unary("conj", ufunc="conjugate", jvp=lambda x, y, dx: conj(dx), kinds="co
 
 
 def _join(xp: Any, x: Any, y: Any) -> Any:
-    z = xp.empty(np.broadcast_shapes(x.shape, y.shape), dtypes.complex_of(x.dtype))
+    z = xp.empty(broadcast_shapes("complex", (x, y)), dtypes.complex_of(x.dtype))
     z.real[...], z.imag[...] = x, y
     return z
 

@@ -170,9 +170,7 @@ def _look_up(xp: Any, x: Any, found: Any, sizes: Any, axes: Any, at: int) -> Any
 
 
 def common_shape(indices: Sequence[Any]) -> tuple[int, ...]:
-    if len(indices) == 1:
-        return tuple(indices[0].shape)
-    return tuple(np.broadcast_shapes(*[tuple(i.shape) for i in indices]))
+    return broadcast_shapes("index arrays", indices)
 
 
 def batch_index(indices: Sequence[Any], size: int) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .families import broadcast_shapes
 from .special import special
 
 F64 = np.dtype(np.float64)
@@ -22,8 +23,9 @@ BLOCK = 1 << 14
 
 def by_blocks(kernel: Callable[..., Any], *xs: Any, **params: Any) -> Any:
     """kernel of broadcast float64 vectors, block by block, so that what it keeps stays in the cache."""
-    lines = np.broadcast_arrays(*xs)
-    shape = lines[0].shape
+    xs = tuple(map(np.asarray, xs))
+    shape = broadcast_shapes("a special function", xs)
+    lines = [np.broadcast_to(x, shape) for x in xs]
     flat = [np.ascontiguousarray(x).reshape(-1) for x in lines]
     out = np.empty(flat[0].shape, np.result_type(*flat))
     with np.errstate(all="ignore"):

@@ -47,6 +47,8 @@ def key(seed: Any, *, impl: str | None = None) -> Any:
     _check_implementation(impl)
     if is_scalar(seed):
         return _key_of_int(seed)
+    if isinstance(seed, (str, bytes)) or seed is None:
+        raise errors.ArgumentError(f"A seed must be an integer; got {errors.brief(seed)}.")
     seed = as_operand(seed)
     if seed.dtype.kind not in "iu":
         raise errors.ArgumentError(f"A seed must be an integer; got {describe(seed)}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,10 @@ class RegularGridInterpolator:
         if self.values.dtype.kind in "biu":
             self.values = self.values.astype(float)
         self.bounds_error, self.fill_value = bounds_error, fill_value
+        if not isinstance(points, (list, tuple)) or not points:
+            raise ArgumentError(
+                f"RegularGridInterpolator: points must be a tuple of coordinates, one per axis; got {brief(points)}."
+            )
         self.grid = [fnp.asarray(p) for p in points]
         self._check()
 
@@ -101,8 +106,8 @@ class RegularGridInterpolator:
 
 
 def _method(method: Any) -> str:
-    if method not in ("linear", "nearest"):
-        raise ArgumentError(f"RegularGridInterpolator: method={method!r}; choose 'linear' or 'nearest'.")
+    if not isinstance(method, str) or method not in ("linear", "nearest"):
+        raise ArgumentError(f"RegularGridInterpolator: method={brief(method)}; choose 'linear' or 'nearest'.")
     return str(method)
 
 

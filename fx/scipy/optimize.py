@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from reprlib import repr as brief
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,7 +65,7 @@ def minimize(
         ArgumentError: an unknown method or option. ShapeError: x0 is no vector, or fun returns no number.
     """
     if not isinstance(method, str) or method.lower() != "bfgs":
-        raise ArgumentError(f"minimize: method={method!r} is unknown.\nWrite method='BFGS'.")
+        raise ArgumentError(f"minimize: method={brief(method)} is unknown.\nWrite method='BFGS'.")
     if not isinstance(args, tuple):
         raise TreeError(f"minimize: args must be a tuple; got {type(args).__name__}. Write args=(a,).")
     x = fnp.asarray(x0)
@@ -74,10 +75,14 @@ def minimize(
         )
     if x.dtype.kind not in "f":
         raise DTypeError(f"minimize: x0 must be floating point; it is {x.dtype}.")
+    if not callable(fun):
+        raise ArgumentError(f"minimize: fun must be a function; got {brief(fun)}.")
+    if options is not None and not isinstance(options, Mapping):
+        raise ArgumentError(f"minimize: options must be a dict; got {brief(options)}.")
     found = {"gtol": 1e-5 if tol is None else tol, "norm": np.inf, "maxiter": None, "line_search_maxiter": 10}
     unknown = set(options or {}) - set(found)
     if unknown:
-        raise ArgumentError(f"minimize: unknown option {sorted(unknown)}; BFGS takes {sorted(found)}.")
+        raise ArgumentError(f"minimize: unknown option {brief(unknown)}; BFGS takes {sorted(found)}.")
     return _bfgs(lambda x: fun(x, *args), x, **{**found, **(options or {})})
 
 

@@ -142,7 +142,9 @@ _PADDING = {"fill": "constant", "wrap": "wrap", "symm": "symmetric"}
 def choose_conv_method(in1: Any, in2: Any, mode: str = "full") -> str:
     """The method that `convolve` takes with method="auto": "direct" or "fft"."""
     static.choice(mode, MODES, "choose_conv_method: mode")
-    return "direct" if _direct_is_faster(*pair(in1, in2, "choose_conv_method")) else "fft"
+    in1, in2 = pair(in1, in2, "choose_conv_method")
+    _same_rank(in1, in2, "choose_conv_method")
+    return "direct" if _direct_is_faster(in1, in2) else "fft"
 
 
 def _direct_is_faster(in1: Array, in2: Array) -> bool:

@@ -115,7 +115,8 @@ def filtfilt(
         padtype: how x is continued at both ends: "odd", "even", "constant", or None.
         padlen: by so many points, default 3 * max(K, L), less than the points of x.
     """
-    static.choice(padtype or "odd", tuple(_CONTINUED), "filtfilt: padtype")
+    if padtype is not None:
+        static.choice(padtype, tuple(_CONTINUED), "filtfilt: padtype")
     b, a, x = (operand(v, "filtfilt") for v in promote(b, a, x, inexact=True))
     axis = static.axis(axis, x.ndim, "filtfilt")
     state = lfilter_zi(b, a)

@@ -374,7 +374,7 @@ def _spectra(x: Array, cut: Segments, detrend: Any) -> Array:
 def _trendless(pieces: Array, detrend: str | bool | Callable[[Array], Array]) -> Array:
     if callable(detrend):
         return detrend(pieces)
-    return pieces if not detrend else _detrended(pieces, type=detrend)  # type: ignore[arg-type]
+    return _detrended(pieces, type=detrend) if isinstance(detrend, str) or detrend is not False else pieces  # type: ignore[arg-type]
 
 
 def _count(x: Array, cut: Segments) -> int:

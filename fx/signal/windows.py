@@ -73,7 +73,9 @@ def boxcar(M: int, sym: bool = True, *, dtype: Any = None) -> Array:
 
 def general_cosine(M: int, a: Sequence[float], sym: bool = True, *, dtype: Any = None) -> Array:
     """The sum of a[j] cos(pi j t), t from -1 to 1."""
-    terms = [a[j] for j in range(len(a))]
+    terms = [
+        static.number(c, "general_cosine: a coefficient") for c in static.sequence(a, "general_cosine: a")
+    ]
 
     def of(t: Array, n: int) -> Array:
         return sum((c * fnp.cos((math.pi * j) * t) for j, c in enumerate(terms)), fnp.zeros_like(t))
@@ -83,6 +85,7 @@ def general_cosine(M: int, a: Sequence[float], sym: bool = True, *, dtype: Any =
 
 def general_hamming(M: int, alpha: Any, sym: bool = True, *, dtype: Any = None) -> Array:
     """alpha + (1 - alpha) cos(pi t)."""
+    alpha = static.number(alpha, "general_hamming: alpha")
     return general_cosine(M, (alpha, 1.0 - alpha), sym, dtype=dtype)
 
 
@@ -169,7 +172,7 @@ def parzen(M: int, sym: bool = True, *, dtype: Any = None) -> Array:
 
 def tukey(M: int, alpha: float = 0.5, sym: bool = True, *, dtype: Any = None) -> Array:
     """Ones with a cosine taper over the fraction `alpha` of the points, half of it at each end."""
-    share = float(alpha)
+    share = static.real(alpha, "tukey: alpha")
 
     def of(t: Array, n: int) -> Array:
         beyond = fnp.maximum((fnp.abs(t) - (1 - share)) / share, 0.0)
@@ -187,11 +190,13 @@ def lanczos(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
 
 def gaussian(M: int, std: Any, sym: bool = True, *, dtype: Any = None) -> Array:
     """exp(-(k / std)**2 / 2), k the distance from the middle in points."""
+    std = static.number(std, "gaussian: std")
     return _window(M, sym, dtype, lambda t, n: fnp.exp(-0.5 * (t * ((n - 1) / 2) / std) ** 2))
 
 
 def general_gaussian(M: int, p: Any, sig: Any, sym: bool = True, *, dtype: Any = None) -> Array:
     """exp(-|k / sig|**(2 p) / 2), k the distance from the middle in points; p = 1 is `gaussian`."""
+    p, sig = static.number(p, "general_gaussian: p"), static.number(sig, "general_gaussian: sig")
     of = lambda t, n: fnp.exp(-0.5 * fnp.abs(t * ((n - 1) / 2) / sig) ** (2 * p))
     return _window(M, sym, dtype, of)
 
@@ -202,6 +207,8 @@ def exponential(M: int, center: Any = None, tau: Any = 1.0, sym: bool = True, *,
         raise errors.ArgumentError(
             "exponential: a symmetric window has its center in the middle; pass sym=False."
         )
+    center = None if center is None else static.number(center, "exponential: center")
+    tau = static.number(tau, "exponential: tau")
 
     def of(t: Array, n: int) -> Array:
         k = t * ((n - 1) / 2)
@@ -212,7 +219,7 @@ def exponential(M: int, center: Any = None, tau: Any = 1.0, sym: bool = True, *,
 
 def kaiser(M: int, beta: Any, sym: bool = True, *, dtype: Any = None) -> Array:
     """i0(beta sqrt(1 - t**2)) / i0(beta), i0 the modified Bessel function; beta weighs side lobes against width."""
-    beta = _exact(beta)
+    beta = fnp.asarray(static.number(beta, "kaiser: beta"), dtype=fnp.float64)
     of = lambda t, n: fnp.i0(beta * fnp.sqrt((1 - t) * (1 + t))) / fnp.i0(beta)
     return _window(M, sym, dtype, of)
 
@@ -231,7 +238,7 @@ def kaiser_bessel_derived(M: int, beta: Any, *, sym: bool = True, dtype: Any = N
 
 def chebwin(M: int, at: float, sym: bool = True, *, dtype: Any = None) -> Array:
     """The Dolph-Chebyshev window: the narrowest main lobe for side lobes `at` decibels below it."""
-    ratio = 10 ** (abs(float(at)) / 20)
+    ratio = _ratio(abs(static.real(at, "chebwin: at")), "chebwin: at")
 
     def of(t: Array, n: int) -> Array:
         turns = fnp.arange(n, dtype=fnp.float64) * (math.pi / n)
@@ -245,6 +252,13 @@ def chebwin(M: int, at: float, sym: bool = True, *, dtype: Any = None) -> Array:
         return w / fnp.max(w)
 
     return _window(M, sym, dtype, of)
+
+
+def _ratio(decibels: float, what: str) -> float:
+    """The ratio of amplitudes."""
+    if not 0 <= decibels <= 6000:
+        raise errors.ArgumentError(f"{what}={decibels}; an attenuation is 0 to 6000 decibels.")
+    return 10.0 ** (decibels / 20)
 
 
 def _chebyshev(order: int, x: Array) -> Array:
@@ -264,7 +278,9 @@ def taylor(
         norm: 1 in the middle (between the two middle points for even M).
     """
     count = static.integer(nbar, "taylor: nbar")
-    weights = _taylor_weights(count, float(sll))
+    if not 1 <= count <= 10_000:
+        raise errors.ArgumentError(f"taylor: nbar={count}; there are 1 to 10000 side lobes of one height.")
+    weights = _taylor_weights(count, _ratio(static.real(sll, "taylor: sll"), "taylor: sll"))
 
     def of(t: Array, n: int) -> Array:
         place = t * ((n - 1) / (2 * n))
@@ -276,9 +292,9 @@ def taylor(
     return _window(M, sym, dtype, of)
 
 
-def _taylor_weights(nbar: int, sll: float) -> Any:
+def _taylor_weights(nbar: int, ratio: float) -> Any:
     """The coefficients F_m of Carrara and Majewski, "Spotlight synthetic aperture radar" (1995), appendix D."""
-    a = math.acosh(10 ** (sll / 20)) / math.pi
+    a = math.acosh(ratio) / math.pi
     m = np.arange(1, nbar, dtype=np.float64)
     spread = nbar**2 / (a**2 + (nbar - 0.5) ** 2)
     found = np.empty(nbar - 1)
@@ -306,10 +322,13 @@ def dpss(
         norm: "approximate", "subsample" or 2, as in SciPy.
         return_ratios: also the share of the energy inside the band, for each window.
     """
-    count = _points(M)
+    count, width = _points(M), static.real(NW, "dpss: NW")
+    Kmax = None if Kmax is None else static.integer(Kmax, "dpss: Kmax")
+    if norm is not None and not (isinstance(norm, int) and norm == 2):
+        static.choice(norm, ("approximate", "subsample"), "dpss: norm")
     of_scipy = importlib.import_module("scipy.signal").windows.dpss
     try:
-        found = of_scipy(count, float(NW), Kmax, sym, norm, return_ratios)
+        found = of_scipy(count, width, Kmax, sym, norm, return_ratios)
     except ValueError as e:
         raise errors.ArgumentError(f"dpss: {e}") from e
     w, *ratios = found if return_ratios else (found,)
@@ -339,10 +358,6 @@ def _points(M: Any) -> int:
 
 def _result(dtype: Any) -> np.dtype[Any]:
     return dtypes.default_float() if dtype is None else dtypes.canonical(dtype)
-
-
-def _exact(x: Any) -> Array:
-    return fnp.asarray(x, dtype=fnp.float64)
 
 
 _NAMES: dict[Callable[..., Array], tuple[int, int, str]] = {

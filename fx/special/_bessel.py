@@ -90,6 +90,6 @@ def bessel_jn(z: Any, *, v: int, n_iter: int = 50) -> Array:
                 "There is no derivative by the order, and no order that varies from element to element.",
             )
         ) from e
-    if last < 0:
-        raise ArgumentError(f"bessel_jn: the order v is 0 or more; got {last}.")
+    if not 0 <= last <= 1 << 16:
+        raise ArgumentError(f"bessel_jn: the order v is 0 or more, at most 2**16; got {last}.")
     return fnp.stack([call(prim.bessel_j, z, n=n) for n in range(last + 1)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.array import Array
 from ..core.avals import is_inexact
 from ..core.dtypes import is_complex
@@ -34,4 +36,6 @@ def real(name: str, *xs: Any) -> list[Array]:
 def is_complex_input(x: Any) -> bool:
     """Whether a value that a caller passed is complex."""
     dtype = getattr(x, "dtype", None)
-    return isinstance(x, complex) if dtype is None else is_inexact(dtype) and is_complex(dtype)
+    if not isinstance(dtype, np.dtype):
+        return isinstance(x, complex)
+    return is_inexact(dtype) and is_complex(dtype)

@@ -65,6 +65,8 @@ def polygamma(n: Any, x: Any) -> Array:
         order = operator.index(n)
         if order < 0:
             raise ArgumentError(f"polygamma: the order n is 0 or more; got {order}.")
+        if order > 170:  # its factorial is beyond float64
+            return call(prim.polygamma_of_order, min(float(order), 1e300), x)
         return call(basic.polygamma, x, n=order) if order else digamma(x)
     return call(prim.polygamma_of_order, n, x)
 
@@ -77,8 +79,8 @@ def multigammaln(a: Any, d: Any) -> Array:
         d: the dimension, a positive int.
     """
     dimension = _whole("multigammaln: d", d)
-    if dimension < 1:
-        raise ArgumentError(f"multigammaln: the dimension d is positive; got {dimension}.")
+    if not 1 <= dimension <= 1 << 16:
+        raise ArgumentError(f"multigammaln: the dimension d is positive, at most 2**16; got {dimension}.")
     (a,) = real("multigammaln", a)
     total = sum((gammaln(a - j / 2) for j in range(1, dimension)), start=gammaln(a))
     total = total + dimension * (dimension - 1) / 4 * math.log(math.pi)
@@ -162,7 +164,7 @@ def bernoulli(n: int) -> Array:
     from scipy.special import bernoulli as numbers
 
     count = _whole("bernoulli: n", n)
-    if count < 0:
-        raise ArgumentError(f"bernoulli: n is 0 or more; got {count}.")
+    if not 0 <= count <= 1 << 20:
+        raise ArgumentError(f"bernoulli: n is 0 or more, at most 2**20; got {count}.")
     with np.errstate(over="ignore"):
         return fnp.asarray(numbers(max(count, 2))[: count + 1]).astype(fnp.asarray(0.0).dtype)

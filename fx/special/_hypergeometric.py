@@ -7,7 +7,7 @@ from typing import Any
 import fx.numpy as fnp
 
 from ..core.array import Array
-from ..core.errors import ArgumentError, DTypeError, lines
+from ..core.errors import ArgumentError, DTypeError, brief, lines
 from ..primitives import special_harmonics, special_hypergeometric as prim
 from ._call import call, is_complex_input
 
@@ -49,10 +49,11 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any, diff_n: Any = None, n_max: 
         diff_n: only None or 0: fx.jvp differentiates.
         n_max: accepted as in JAX; nothing depends on it.
     """
-    if diff_n not in (None, 0):
+    if diff_n is not None and not (isinstance(diff_n, int) and diff_n == 0):
         raise ArgumentError(
             lines(
-                f"sph_harm_y has no diff_n={diff_n!r}.", "Write fx.jvp or fx.jacobian of it by theta and phi."
+                f"sph_harm_y has no diff_n={brief(diff_n)}.",
+                "Write fx.jvp or fx.jacobian of it by theta and phi.",
             )
         )
     n, m = fnp.asarray(n), fnp.asarray(m)

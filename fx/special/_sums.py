@@ -50,7 +50,7 @@ def logsumexp(
 def _shifted_sum(a: Array, b: Any, axis: Any, where: Any) -> tuple[Array, Array]:
     """log|sum| and the sum over exp(largest real part), with the axes kept."""
     counted = a.real if is_complex(a.dtype) else a
-    mask = fnp.asarray(True) if where is None else where
+    mask = fnp.asarray(True if where is None else where)
     if a.size == 0 and a.ndim:
         counted = fnp.broadcast_to(counted, fnp.broadcast_shapes(a.shape, mask.shape))
     largest = fnp.max(stop_gradient(fnp.where(mask, counted, -_INF)), axis, keepdims=True, initial=-_INF)

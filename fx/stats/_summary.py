@@ -110,7 +110,7 @@ def sem(
     a = fnp.asarray(a)
     if static.choice(nan_policy, ("propagate", "omit"), "sem: nan_policy") == "propagate":
         deviation = fnp.std(a, axis=axis, ddof=ddof, keepdims=keepdims)
-        return deviation / math.sqrt(a.size if axis is None else a.shape[axis])
+        return deviation / math.sqrt(a.size // max(deviation.size, 1))
     count = fnp.sum(~fnp.isnan(a), axis=axis, keepdims=keepdims)
     deviation = fnp.nanstd(a, axis=axis, ddof=ddof, keepdims=keepdims)
     return deviation / fnp.sqrt(count.astype(deviation.dtype))
@@ -133,8 +133,8 @@ def _lines(a: Any, axis: int | None, keepdims: bool) -> tuple[Any, int, tuple[in
     """The array with the axis last, and the shape of a reduction along it."""
     if axis is None:
         return a.reshape((-1,)), 0, (1,) * a.ndim if keepdims else ()
-    x = fnp.moveaxis(a, axis, -1)
-    place = axis % a.ndim
+    place = static.axis(axis, a.ndim, "axis")
+    x = fnp.moveaxis(a, place, -1)
     kept = [1] if keepdims else []
     return x, place, (*a.shape[:place], *kept, *a.shape[place + 1 :])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from os import PathLike
 from pathlib import Path
+from reprlib import repr as brief
 
 import fx
 import fx.numpy as fnp
@@ -38,8 +39,15 @@ class _Monitor(Callback):
     """A callback that follows a number of the epochs' rows."""
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0):
-        if mode not in ("min", "max"):
-            raise fx.ArgumentError(f"{type(self).__name__}: mode={mode!r}.\nChoose 'min' or 'max'.")
+        name = type(self).__name__
+        if not isinstance(mode, str) or mode not in ("min", "max"):
+            raise fx.ArgumentError(f"{name}: mode={brief(mode)}.\nChoose 'min' or 'max'.")
+        if not isinstance(monitor, str):
+            raise fx.ArgumentError(
+                f"{name}: monitor must be the name of a number, as text; got {brief(monitor)}."
+            )
+        if not isinstance(min_delta, (int, float)):
+            raise fx.ArgumentError(f"{name}: min_delta must be a number; got {brief(min_delta)}.")
         self.monitor, self.mode, self.min_delta = monitor, mode, min_delta
         self.best = math.inf if mode == "min" else -math.inf
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from reprlib import repr as brief
 from typing import Any
 
 import fx
@@ -76,7 +77,16 @@ def fit(
     True
     """
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
-        raise fx.ArgumentError(f"fit: epochs is how many passes over the data to make; got {epochs!r}.")
+        raise fx.ArgumentError(f"fit: epochs is how many passes over the data to make; got {brief(epochs)}.")
+    if not hasattr(loader, "__iter__") or getattr(loader, "ndim", 1) == 0:
+        raise fx.ArgumentError(
+            f"fit: loader gives the batches of an epoch, such as a list or fx.data.Loader; got {brief(loader)}.\n"
+            "The order is fit(loss_fn, params, loader, optimizer, epochs=...)."
+        )
+    if not isinstance(optimizer, optim.Optimizer):
+        raise fx.ArgumentError(
+            f"fit: optimizer must be one, such as fx.optim.adam(1e-3); got {brief(optimizer)}."
+        )
     optimizer = optim.chain(optimizer)
     has_state, has_key = state is not None, key is not None
     step = make_step(loss_fn, optimizer, has_state=has_state, has_key=has_key)
@@ -109,6 +119,12 @@ def make_step(
 
     (params, opt_state, state, batch, key) -> (params, opt_state, state, loss, metrics)
     """
+
+    if not callable(loss_fn):
+        raise fx.ArgumentError(
+            f"fit: loss_fn must be a function (params, batch) to a loss; got {brief(loss_fn)}.\n"
+            "The order is fit(loss_fn, params, loader, optimizer, epochs=...)."
+        )
 
     @fx.jit
     def step(params: Any, opt_state: Any, state: Any, batch: Any, key: Any) -> Any:
