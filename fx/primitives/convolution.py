@@ -136,7 +136,10 @@ def conv_dimension_numbers(
     lhs_shape: Sequence[int], rhs_shape: Sequence[int], dimension_numbers: Any
 ) -> ConvDimensionNumbers:
     """Canonical dimension numbers from None, three strings ('NHWC', 'HWIO', 'NHWC'), or three tuples."""
-    lhs_shape, rhs_shape = static.sizes(lhs_shape, "conv: lhs_shape"), static.sizes(rhs_shape, "conv: rhs_shape")
+    lhs_shape, rhs_shape = (
+        static.sizes(lhs_shape, "conv: lhs_shape"),
+        static.sizes(rhs_shape, "conv: rhs_shape"),
+    )
     rank = len(lhs_shape)
     if rank != len(rhs_shape) or rank < 2:
         raise errors.ShapeError(

@@ -72,9 +72,9 @@ class PivotColumns(MatrixPrimitive):
     name = "pivot_columns"
 
     def impl(self, xp: Any, a: Any) -> Any:
-        order = lambda a: (importlib.import_module("scipy.linalg").qr(
-            a, mode="r", pivoting=True, check_finite=False
-        )[1],)
+        order = lambda a: (
+            importlib.import_module("scipy.linalg").qr(a, mode="r", pivoting=True, check_finite=False)[1],
+        )
         return over_batch(xp, order, [a], [(a.shape[-1:], np.int32)])[0]
 
     def shape(self, a: Aval) -> Aval:

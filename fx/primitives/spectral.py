@@ -199,9 +199,7 @@ class Eigh(MatrixPrimitive):
             decompose = lambda a: tuple(xp.linalg.eigh(a, uplo))
             w, v = attempt(xp, "eigh", NOT_CONVERGED, NOT_FINITE, decompose, a)
             return w, v * phases(xp, v) if v.size and v.dtype.kind == "c" else v
-        return (
-            attempt(xp, "eigvalsh", NOT_CONVERGED, NOT_FINITE, lambda a: xp.linalg.eigvalsh(a, uplo), a),
-        )
+        return (attempt(xp, "eigvalsh", NOT_CONVERGED, NOT_FINITE, lambda a: xp.linalg.eigvalsh(a, uplo), a),)
 
     def shape(self, a: Aval, *, part: str, vectors: bool) -> Any:
         self.check(a)

@@ -16,7 +16,9 @@ SHAPES = [(n % 7 * 16 + 16, n % 5 * 32 + 32) for n in range(40)] + [(64,)] * 20 
 
 
 def tree(scale=1.0):
-    return {f"p{i}": fnp.asarray((scale * RNG.normal(size=s)).astype(np.float32)) for i, s in enumerate(SHAPES)}
+    return {
+        f"p{i}": fnp.asarray((scale * RNG.normal(size=s)).astype(np.float32)) for i, s in enumerate(SHAPES)
+    }
 
 
 def crowds_of(f, *args):
