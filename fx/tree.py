@@ -25,6 +25,8 @@ from .core.tree import (
     leaves_with_path as leaves_with_path,
     map as map,
     map_with_path as map_with_path,
+    path_matches as path_matches,
+    path_text as path_text,
     reduce as reduce,
     register_dataclass as register_dataclass,
     register_node as register_node,
@@ -35,4 +37,3 @@ from .core.tree import (
     transpose as transpose,
     unflatten as unflatten,
 )
-from .core.tree_patterns import path_matches as path_matches, path_text as path_text

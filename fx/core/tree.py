@@ -21,6 +21,7 @@ from .tree_keys import (
     keystr as keystr,
 )
 from .tree_kinds import LEAF, LEAF_KIND, MAX_DEPTH, IsLeaf as IsLeaf, Kind, Spec, brief, keyed, kinds
+from .tree_patterns import path_matches as path_matches, path_text as path_text
 from .tree_registry import (
     Partial as Partial,
     Static as Static,

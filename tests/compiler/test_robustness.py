@@ -1,5 +1,6 @@
 """Compiled functions when things go wrong or get large: interrupts, no memory, threads, fork, callbacks, size."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -27,8 +28,12 @@ def run_python(code, **environment):
 
 
 def interrupted(function, after):
-    """Run until Ctrl-C, which comes `after` seconds; whether it arrived as KeyboardInterrupt."""
+    """Run until Ctrl-C, which comes `after` seconds; whether it arrived as KeyboardInterrupt.
+
+    Callbacks of the garbage collector, as JAX has one, drop what is raised while they run: they are taken out.
+    """
     timer = threading.Timer(after, lambda: os.kill(os.getpid(), signal.SIGINT))
+    callbacks, gc.callbacks[:] = gc.callbacks[:], []
     timer.start()
     try:
         function()
@@ -37,6 +42,7 @@ def interrupted(function, after):
         return True
     finally:
         timer.join()
+        gc.callbacks[:] = callbacks
     return False
 
 
