@@ -19,12 +19,14 @@ from . import pointwise
 from .accumulators import (
     dtype_of,
 )
-from .llvm import Module, Value, i64, lanes_of
+from .llvm import Module, Value, bits_of, i64, lanes_of
 from .loops import BLOCK, Axis, Plan
 from .nest_sums import Sums
 from .nest_values import Place
 from .pointwise import memory_type
 
+LINE = 64
+"""Bytes of a cache line."""
 SUM_BLOCK = 256
 """Vectors that one accumulator adds before its sum goes to a higher level."""
 
@@ -210,6 +212,7 @@ class _Emitter(Sums):
             start.pointers[v] = self.row_pointer(plan.accesses[v])
         for o in plan.roots.get(stage, ()):
             start.pointers[o] = self.row_pointer(o.access)
+        self.next_rows = self.rows_ahead(stage)
         sums = plan.sums.get(stage, [])
         carried = [v for v in sums if not plan.is_column(v)]
         first = [self.identity(v, plan.lanes) for v in carried]
@@ -221,6 +224,32 @@ class _Emitter(Sums):
                 continue
             whole = f.fold(self.combine(f, v), total) if plan.lane_inner else total
             self.row.values[v] = pointwise.rounded(f, whole, v.aval.dtype)
+
+    def rows_ahead(self, stage: int) -> list[tuple[str, Value]]:
+        """In the last stage of a row: where the next row begins of what the first stage will read.
+
+        The processor does not look ahead on its own across the stages, nor from page to page.
+        """
+        plan = self.plan
+        if len(plan.order) < 2 or stage != plan.order[-1] or not plan.lane_inner or plan.blocks > 1:
+            return []
+        if len(plan.inner_axes) != 1 or not plan.unit_axes:
+            return []
+        axis, found = plan.unit_axes[-1].members[-1], []
+        for v in plan.demand[plan.order[0]]:
+            access = plan.accesses.get(v)
+            if access is not None and access.strides[axis] and self.lane_stride(access) == 1:
+                kind = memory_type(v.aval.dtype)
+                found.append((kind, self.f.gep(kind, self.row_pointer(access), i64(access.strides[axis]))))
+        return found
+
+    def look_ahead(self, place: Place) -> None:
+        """Ask for the part of the next row that lies where this one is."""
+        for kind, pointer in self.next_rows:
+            width = bits_of(kind) // 8
+            for first in range(0, place.lanes, LINE // width):
+                here = self.f.add(place.lane, i64(first)) if first else place.lane
+                self.f.prefetch(self.f.gep(kind, pointer, here))
 
     def walk(
         self, stage: int, place: Place, axes: Sequence[Axis], carried: list[Var], carry: list[Value]
@@ -354,6 +383,8 @@ class _Emitter(Sums):
     def body(self, stage: int, place: Place, carried: list[Var], carry: list[Value]) -> list[Value]:
         """All roots of a stage at one place."""
         plan, f = self.plan, self.f
+        if self.next_rows and place.mask is None and place.lane is not None:
+            self.look_ahead(place)
         roots = plan.roots.get(stage, ())
         for o in roots:
             self.full_value(o.value, place, stage)
