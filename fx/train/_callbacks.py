@@ -133,13 +133,13 @@ class Checkpoint(_Monitor):
     def load(self, progress: Progress) -> None:
         """Make the run what it was when the file was written."""
         about = io.inspect(self.path).metadata
-        place = io.load(self.path)["train"]["loader"]
+        plain = io.load(self.path)
         like = {
-            "train": progress.train._replace(step=0, loader=place),
+            "train": progress.train._replace(step=0, loader=plain["train"]["loader"]),
             "losses": fx.ShapeDtype((0,), fnp.float64),
         }
         progress.train = io.load(self.path, like=like, only="train/*")["train"]
-        progress.losses = io.load(self.path)["losses"].tolist()
+        progress.losses = plain["losses"].tolist()
         progress.totals, progress.epoch = about["totals"], about["epoch"]
         progress.history = History(about["history"])
 

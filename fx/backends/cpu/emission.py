@@ -7,6 +7,7 @@ Steps without a native form stand between segments; what they exchange with nati
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -101,6 +102,8 @@ class Emission:
                 self.controls[n] = control_for(self, step.eqn)
         if self.gathers and self.times is None:
             self.crowds = crowds.find(self)
+        together = ((c.start, u) for n, c in self.crowds.items() for u in set(self.reads(n)))
+        self.readers = Counter(together)  # how many steps of a crowd read an array
 
     def inner(self, program: Program) -> Inner:
         """The function of an inner Program, written once a module."""
@@ -200,10 +203,8 @@ class Emission:
         return (n, n) if crowd is None else (crowd.start, crowd.stop - 1)
 
     def is_only_reader(self, n: int, u: Var) -> bool:
-        """Whether none of the steps that run together with step n reads the memory of u."""
-        key = self.same.get(u, u)
-        others = (m for m in self.crowds.get(n, ()) if m != n)
-        return not any(self.same.get(x, x) == key for m in others for x in self.reads(m))
+        """Whether no other of the steps that run together with step n reads u."""
+        return n not in self.crowds or self.readers[self.span(n)[0], u] == (u in self.reads(n))
 
     def in_place(self, n: int, u: Var, v: Var) -> bool:
         """Whether step n may write v where it reads u: every element is read just before it is written."""
@@ -308,7 +309,7 @@ class Emission:
                 for n in run
                 if self.span(n)[0] == n
             ],
-        )  # type: ignore[misc]
+        )
 
     def divided(self, f: Function, writers: Sequence[Callable[[Function], None]]) -> None:
         """What writers write; that of many in functions, since code generation is not linear in a function's size."""
