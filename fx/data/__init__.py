@@ -11,6 +11,8 @@ A source has a length and items, pytrees of NumPy arrays, numbers and text:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import transforms as transforms
 from ._errors import DataError as DataError
 from ._files import (
@@ -36,4 +38,10 @@ from ._sources import (
     Source as Source,
     Stream as Stream,
     Subset as Subset,
+    random_split as random_split,
 )
+
+if not _TYPE_CHECKING:
+    from . import _names
+
+    __getattr__ = _names.missing

@@ -85,6 +85,10 @@ class Loader:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on after the batches that had been delivered when `state()` was called."""
+        if not isinstance(state, dict) or not {"epoch", "position"} <= set(state):
+            raise fx.ArgumentError(
+                f"Loader: restore takes what state() gave, {{'epoch': ..., 'position': ...}}; got {brief(state)}."
+            )
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
 
     def __iter__(self) -> Iterator[Any]:
@@ -99,7 +103,12 @@ class Loader:
         self.epoch, self.position = self.epoch + 1, 0
 
     def _of_source(self, source: Source) -> Iterator[Any]:
-        indices = self.sampler.indices(self.epoch)
+        indices = np.asarray(self.sampler.indices(self.epoch))
+        if indices.size and not 0 <= indices.min() <= indices.max() < len(source):
+            raise fx.OutOfBoundsError(
+                f"Loader: {brief(self.sampler)} gives examples {indices.min()} to {indices.max()}; "
+                f"the source has {len(source)}."
+            )
         stop = len(indices) // self.batch_size * self.batch_size if self.drop_last else len(indices)
         starts = range(self.position * self.batch_size, stop, self.batch_size)
         keys = self._keys(indices)
@@ -160,16 +169,18 @@ class _Load:
         examples = []
         for n, index in enumerate(indices):
             report(index)
-            examples.append(self._one(self.source[index], None if keys is None else keys[n], index))
+            try:
+                examples.append(self._one(self.source[index], None if keys is None else keys[n]))
+            except Exception as error:
+                error.add_note(f"This happened while a Loader loaded example {index}.")
+                raise
         return self.collate(examples)
 
     def of(self, examples: list[Any], keys: Any) -> Any:
         """A batch of examples that were read already."""
-        return self.collate(
-            [self._one(x, None if keys is None else keys[n], n) for n, x in enumerate(examples)]
-        )
+        return self.collate([self._one(x, None if keys is None else keys[n]) for n, x in enumerate(examples)])
 
-    def _one(self, example: Any, key: Any, index: int) -> Any:
+    def _one(self, example: Any, key: Any) -> Any:
         if self.transform is None:
             return example
         return self.transform(example) if key is None else self.transform(key, example)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from reprlib import repr as brief
@@ -103,6 +104,38 @@ class Subset:
         return self.source[int(self.indices[place(index, len(self), self)])]
 
 
+def random_split(source: Source, lengths: Sequence[float], *, key: Any) -> tuple[Subset, ...]:
+    """The examples of a source in parts that share none, in an order that the key decides.
+
+    Args:
+        lengths: examples in each part; or parts of 1, which are rounded down, what is left over going to the first.
+
+    >>> import fx
+    >>> learned, held_out = random_split(Arrays(np.arange(10)), (0.8, 0.2), key=fx.random.key(0))
+    >>> len(learned), len(held_out), sorted([*learned, *held_out]) == list(range(10))
+    (8, 2, True)
+    """
+    count = len(check.source(source, "random_split: source"))
+    sizes = _sizes(check.listed(lengths, "random_split: lengths"), count)
+    order = np.asarray(fx.random.permutation(key, count))
+    ends = np.cumsum(sizes)
+    return tuple(Subset(source, order[end - n : end]) for n, end in zip(sizes, ends, strict=True))
+
+
+def _sizes(lengths: list[Any], count: int) -> list[int]:
+    """Lengths, or parts of 1, as examples in each part."""
+    real, whole = (all(map(test, lengths)) for test in (check.is_real, check.is_whole))
+    fits = real and lengths and min(lengths) >= 0
+    if fits and whole and sum(lengths) == count:
+        return [int(n) for n in lengths]
+    if fits and not whole and abs(sum(lengths) - 1.0) < 1e-9:
+        sizes = [math.floor(n * count + 1e-9) for n in lengths]
+        return [sizes[0] + count - sum(sizes), *sizes[1:]]
+    raise fx.ArgumentError(
+        f"random_split: lengths must add up to the {count} examples, or to 1.0; got {brief(lengths)}."
+    )
+
+
 class Filter(Subset):
     """The examples for which keep(example) holds; all are read once, at first use of the source."""
 
@@ -112,11 +145,16 @@ class Filter(Subset):
 
 
 class Concat:
-    """The examples of several sources, one source after the other."""
+    """The examples of several sources, one source after the other: Concat(first, second)."""
 
     def __init__(self, *sources: Source):
         if not sources:
             raise fx.ArgumentError("Concat takes at least one source.")
+        if len(sources) == 1 and isinstance(sources[0], (list, tuple)):
+            raise fx.ArgumentError(
+                f"Concat takes sources one by one; got {brief(sources[0])}.\nWrite Concat(first, second), or "
+                "Concat(*sources)."
+            )
         self.sources = tuple(check.source(s, f"Concat: source {i}") for i, s in enumerate(sources))
         self.ends = np.cumsum([len(s) for s in sources])
 

@@ -2,7 +2,9 @@
 
 Each member sees a resampling of the patients of its own and predicts a mean and a variance (deep ensembles,
 Lakshminarayanan et al. 2017). The training of one member is a function of a key; `vmap` over keys trains all of them.
-Scikit-learn's 442 patients, a quarter held out, in several ways; its ridge regression is the measure.
+Scikit-learn's 442 patients, a quarter held out, in several ways; its ridge regression is the measure. As that chooses
+its penalty among the patients it learns from, so does the ensemble its weight decay: by what members say of patients
+that their resampling has left out (Breiman 1996).
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from fx import lax, losses, metrics, nn, optim, random
 
 from . import _common as common
 
-RATE, WEIGHT_DECAY = 1e-2, 3.0
+RATE, WEIGHT_DECAYS = 1e-2, np.array([0.3, 1.0, 3.0, 10.0], np.float32)
+TRIED = 16
+"""Members that try each weight decay."""
 NORMAL = {0.5: 0.6745, 0.68: 0.9945, 0.8: 1.2816, 0.9: 1.6449, 0.95: 1.9600}
 """Quantiles of the normal distribution: what part lies within so many standard deviations."""
 
@@ -64,19 +68,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
 
     @fx.jit
-    def ensemble(keys: Any, learned: Patients, held_out: Patients) -> Any:
+    def ensemble(keys: Any, decay: Any, learned: Patients, held_out: Patients) -> Any:
         """(means, variances), each (members, n), in units of the target's spread."""
 
         def member(key: Any) -> Any:
-            return distribution(model, learn(model, key, learned, options.steps), held_out.x)
+            params, _ = learn(model, key, decay, learned, options.steps)
+            return distribution(model, params, held_out.x)
 
         return fx.vmap(member)(keys)
 
-    found = []
+    @fx.jit
+    def errors(keys: Any, learned: Patients) -> Any:
+        """The mean squared error of each weight decay for patients that members have not seen."""
+        return fx.vmap(lambda decay: left_out(model, keys, decay, learned, options.steps))(WEIGHT_DECAYS)
+
+    found, decays = [], []
     for key in random.split(options.key, options.splits):
         learned, held_out, unit = load(key)
-        means, variances = ensemble(random.split(key, options.members), learned, held_out)
+        keys, tried = random.split(key, options.members), random.split(random.fold_in(key, 1), TRIED)
+        decays.append(WEIGHT_DECAYS[int(errors(tried, learned).argmin())])
+        means, variances = ensemble(keys, decays[-1], learned, held_out)
         found.append(collect(means, variances, ridge_regression(learned, held_out), held_out.y, unit))
+    counts = ", ".join(f"{d:g} ({decays.count(d)})" for d in WEIGHT_DECAYS if d in decays)
+    options.say(f"Weight decays chosen, and for how many splits: {counts}\n")
     rows = compare(found)
     options.say(common.table(["held out", "R2", "+-", "RMSE"], rows))
     draw(found, rows, options.out)
@@ -97,12 +111,12 @@ def load(key: Any) -> tuple[Patients, Patients, tuple[float, float]]:
     return scaled(learned), scaled(held_out), (float(center.y), float(spread.y))
 
 
-def learn(model: nn.Layer, key: Any, patients: Patients, steps: int) -> Any:
-    """The parameters of one member, which starts and resamples by its key."""
+def learn(model: nn.Layer, key: Any, decay: Any, patients: Patients, steps: int) -> tuple[Any, fx.Array]:
+    """The parameters of one member, which starts and resamples by its key, and the patients it saw: (n,) places."""
     init_key, choice_key = random.split(key)
     chosen = random.choice(choice_key, len(patients.y), (len(patients.y),))
     x, y = fnp.asarray(patients.x)[chosen], fnp.asarray(patients.y)[chosen]
-    optimizer = optim.adamw(optim.cosine_decay_schedule(RATE, steps), weight_decay=WEIGHT_DECAY)
+    optimizer = optim.adamw(optim.cosine_decay_schedule(RATE, steps), weight_decay=decay)
 
     def loss_fn(params: Any) -> Any:
         mean, variance = distribution(model, params, x)
@@ -115,7 +129,20 @@ def learn(model: nn.Layer, key: Any, patients: Patients, steps: int) -> Any:
 
     params = model.init(init_key)
     (params, _), _ = lax.scan(step, (params, optimizer.init(params)), None, length=steps)
-    return params
+    return params, chosen
+
+
+def left_out(model: nn.Layer, keys: Any, decay: Any, patients: Patients, steps: int) -> fx.Array:
+    """The mean squared error of small ensembles: of each patient, the members that have not seen it."""
+
+    def member(key: Any) -> tuple[fx.Array, fx.Array]:
+        params, chosen = learn(model, key, decay, patients, steps)
+        unseen = fnp.ones(len(patients.y)).at[chosen].set(0.0)
+        return unseen * distribution(model, params, patients.x)[0], unseen
+
+    said, unseen = (x.sum(0) for x in fx.vmap(member)(keys))
+    square = (said / fnp.maximum(unseen, 1.0) - patients.y) ** 2
+    return fnp.sum(square, where=unseen > 0) / fnp.sum(unseen > 0)
 
 
 def distribution(model: nn.Layer, params: Any, x: Any) -> tuple[fx.Array, fx.Array]:

@@ -20,7 +20,11 @@ Arrays = dict[str, Any]
 
 
 def from_torch(
-    state_dict: Mapping[str, Any], like: Any, mapping: Mapping[str, str], *, unused: str = "error"
+    state_dict: Mapping[str, Any],
+    like: Any,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    unused: str = "error",
 ) -> Any:
     """Parameters for fx's layers from those of PyTorch's.
 
@@ -28,17 +32,18 @@ def from_torch(
         state_dict: names and tensors (or arrays): `module.state_dict()`, or what `load` gives for a .safetensors file.
         like: parameters (or a pair of parameters and state) of the fx model, as from `init`.
         mapping: {module in PyTorch: place in `like`}, a * in one for a * in the other: {"fc1": "linear_0",
-            "blocks.*.attn": "layers/*/attn"}; "" is the module itself. The parts of a module follow by what they
-            are: kernels are transposed, running averages go to the state, stacked projections are cut.
+            "blocks.*.attn": "layers/*/attn"}; "" is the module itself. None: every module has its name in `like`.
+            The parts of a module follow by what they are: kernels are transposed, running averages go to the state,
+            stacked projections are cut.
         unused: "error", or "ignore" for tensors that no mapping names.
 
     Raises:
         TreeError: names or shapes do not fit. ArgumentError: a mapping matches no module.
     """
-    for what, value in (("state_dict", state_dict), ("mapping", mapping)):
+    for what, value in (("state_dict", state_dict), ("mapping", {} if mapping is None else mapping)):
         if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
             raise fx.ArgumentError(f"io.from_torch: {what} must be a dict by names; got {brief(value)}.")
-    if not all(isinstance(place, str) for place in mapping.values()):
+    if mapping is not None and not all(isinstance(place, str) for place in mapping.values()):
         raise fx.ArgumentError(f"io.from_torch: mapping must give places, as text; got {brief(mapping)}.")
     if unused not in ("error", "ignore"):
         raise fx.ArgumentError(f"io.from_torch: unused must be 'error' or 'ignore'; got {brief(unused)}.")
@@ -52,6 +57,9 @@ def from_torch(
     for name, x in tensors.items():
         module, _, part = name.rpartition(".")
         modules.setdefault(module, {})[part] = x
+    if mapping is None:
+        places = {module: module.replace(".", "/") for module in _with_children(modules)}
+        mapping = {m: place for m, place in places.items() if _own(modules, m, place, targets)[1] is not None}
     found: Arrays = {}
     left = set(tensors)
     for pattern, place in mapping.items():

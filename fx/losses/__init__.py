@@ -7,6 +7,8 @@ over no example at all, because the batch is empty or masked out, is 0. Names ar
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from ._adaptive import adaptive_log_softmax_loss as adaptive_log_softmax_loss
 from ._binary import (
     binary_cross_entropy as binary_cross_entropy,
@@ -80,3 +82,8 @@ from ._structured import (
     multiclass_sparsemax_loss as multiclass_sparsemax_loss,
     ranking_softmax_loss as ranking_softmax_loss,
 )
+
+if not _TYPE_CHECKING:
+    from . import _names
+
+    __getattr__ = _names.missing

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from . import initializers as initializers
 from ._activation_layers import PReLU as PReLU, RReLU as RReLU
 from ._activations import (
@@ -180,8 +182,14 @@ from ._softmax import (
 )
 from ._summary import summary as summary
 from ._transformer import (
+    Transformer as Transformer,
     TransformerDecoder as TransformerDecoder,
     TransformerDecoderLayer as TransformerDecoderLayer,
     TransformerEncoder as TransformerEncoder,
     TransformerEncoderLayer as TransformerEncoderLayer,
 )
+
+if not _TYPE_CHECKING:
+    from . import _names
+
+    __getattr__ = _names.missing

@@ -14,7 +14,7 @@ from . import initializers
 from ._attention_functions import dot_product_attention
 from ._checks import one_of, positive, probability
 from ._embedding import alibi, rotary
-from ._inputs import as_array
+from ._inputs import as_array, known
 from ._layer import Layer, Parameter
 from ._linear import KERNEL_INIT
 from ._scope import Scope
@@ -129,7 +129,7 @@ class MultiHeadAttention(Layer):
             is_causal: place t sees the places up to t.
             positions: of x for rotary, integers (length,) or (..., length); after the cache's unless given.
             cache: of `cache`; x is one or more new places, which see all before them. Writing beyond its length
-                is the caller's to prevent.
+                is an error where the length is known, and under jit the caller's to prevent.
         """
         x = _of(self, x, self.features, "x")
         context = (
@@ -206,6 +206,12 @@ def _appended(cache: Any, k: fx.Array, v: fx.Array, mask: Any) -> tuple[Any, fx.
     """The cache with new keys and values, all of it, and the mask of what the new places see."""
     start, new = cache["length"], k.shape[-3]
     axis = k.ndim - 3
+    filled, size = known(as_array(start)), cache["k"].shape[axis]
+    if filled is not None and filled.max(initial=0) + new > size:
+        raise fx.OutOfBoundsError(
+            f"A cache for {size} places holds {filled.max()} and gets {new} more.\nWrite layer.cache(batch, length) "
+            "with a length for all."
+        )
     at = [0] * axis + [start, 0, 0]
     k, v = (lax.dynamic_update_slice(cache[n], x.astype(cache[n].dtype), at) for n, x in (("k", k), ("v", v)))
     seen = fnp.arange(k.shape[axis]) <= start + fnp.arange(new)[:, None]

@@ -57,8 +57,8 @@ def dot_product_attention(
         implementation: "dense" (also by the name "xla") holds all B * N * T * S logits. "blockwise" walks over
             blocks of keys, and again for the derivative: the same results up to rounding, in both modes and in
             any order of derivatives. Besides arguments and results, a gradient holds at most the size of 12
-            queries and of 5 blocks, of max(128 * B * N * T, 2**20) logits each: linear in T. None takes
-            "blockwise" from 2**24 logits on.
+            queries and of 5 blocks, of max(128 * B * N * T, 2**20) logits each: linear in T. Blocks that is_causal
+            and local_window_size rule out are not computed. None takes "blockwise" from 2**24 logits on.
         return_residual: also return the logsumexp of the logits, (B, T, N), without derivative.
         dropout_rate: the part of the probabilities that is set to 0, the rest divided by 1 - dropout_rate;
             needs dropout_key. Which ones depends on the implementation.
@@ -77,7 +77,7 @@ def dot_product_attention(
     >>> dot_product_attention(x, x[:, :, :2], x[:, :, :2], is_causal=True).shape
     (2, 5, 4, 8)
     """
-    if implementation not in IMPLEMENTATIONS:
+    if not isinstance(implementation, str | None) or implementation not in IMPLEMENTATIONS:
         raise fx.ArgumentError(
             f"dot_product_attention: implementation={brief(implementation)}.\n"
             "Choose None, 'dense' (also 'xla') or 'blockwise'."

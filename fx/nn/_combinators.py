@@ -30,7 +30,7 @@ class Lambda(Layer):
 
 
 class Sequential(Layer):
-    """Layers and plain functions of arrays, one after the other.
+    """Layers and plain functions of arrays, one after the other: Sequential([f, g]), a dict, or Sequential(f, g).
 
     Parameters: one entry per layer that has any, named after class and place: "linear_0", "linear_2", ...; or under
     the names of a dict.
@@ -42,6 +42,11 @@ class Sequential(Layer):
     """
 
     steps: Sequence[Layer | Callable[[Any], Any]] | Mapping[str, Layer | Callable[[Any], Any]]
+
+    def __init__(self, *layers: Any, steps: Any = ()):
+        listed = len(layers) == 1 and not (callable(layers[0]) or isinstance(layers[0], Layer))
+        object.__setattr__(self, "steps", layers[0] if listed else layers or steps)
+        self.__post_init__()
 
     def validate(self) -> None:
         _check_steps(self, self.steps)

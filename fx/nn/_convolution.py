@@ -67,29 +67,41 @@ class _Conv(Layer):
 
     def pairs(self, space: Sequence[int]) -> Pairs:
         """(low, high) padding of each spatial axis; "same" gives ceil(n / stride) windows."""
-        windows = [
-            d * (k - 1) + 1 for k, d in zip(sizes(self, "kernel_size"), sizes(self, "dilation"), strict=True)
-        ]
         if self.padding == "valid":
             return ((0, 0),) * self.rank
         if self.padding == "same":
-            rows = zip(space, windows, sizes(self, "stride"), strict=True)
+            rows = zip(space, self._windows(), sizes(self, "stride"), strict=True)
             totals = [max((-(-n // s) - 1) * s + w - n, 0) for n, w, s in rows]
             return tuple((t // 2, t - t // 2) for t in totals)
         return explicit_padding(self)
+
+    def _windows(self) -> list[int]:
+        """How far a window reaches along each spatial axis."""
+        both = zip(sizes(self, "kernel_size"), sizes(self, "dilation"), strict=True)
+        return [d * (k - 1) + 1 for k, d in both]
+
+    def _check_windows(self, space: Sequence[int], pairs: Pairs) -> None:
+        """ShapeError where an axis is shorter than a window, padding included."""
+        padded = tuple(n + low + high for n, (low, high) in zip(space, pairs, strict=True))
+        if any(n < w for n, w in zip(padded, self._windows(), strict=True)):
+            raise fx.ShapeError(
+                f"{self}: no window fits into spatial axes {padded}, padding included; a window reaches over "
+                f"{tuple(self._windows())}."
+            )
 
     def forward(self, p: Scope, x: Any) -> fx.Array:
         """x: (..., *space, in_channels) -> (..., *count, out_channels), where an axis of n elements has
         (n + low + high - dilation * (kernel_size - 1) - 1) // stride + 1 windows.
 
         Raises:
-            ShapeError: x has too few axes, or other channels.
+            ShapeError: x has too few axes, or other channels, or no window fits.
         """
         x, lead = with_one_batch(self, as_array(x), self.in_channels)
         pairs = self.pairs(x.shape[1:-1])
         if self.padding_mode != "zeros" and any(map(any, pairs)):
             x = fnp.pad(x, ((0, 0), *pairs, (0, 0)), mode=_PAD_MODES[self.padding_mode])
             pairs = ((0, 0),) * self.rank
+        self._check_windows(x.shape[1:-1], pairs)
         y = lax.conv_general_dilated(
             *_alike(x, p.kernel),
             sizes(self, "stride"),

@@ -91,7 +91,7 @@ def _text(value: Any) -> str:
 
 
 def _function(value: Any) -> Any:
-    if not callable(value) or isinstance(value, fx.Array):
+    if not callable(value) or isinstance(value, fx.Array) or hasattr(type(value), "members"):
         raise TypeError
     hash(value)
     return value

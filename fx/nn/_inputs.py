@@ -69,6 +69,14 @@ def factor(x: Any, what: str) -> Any:
     return x if isinstance(x, (int, float)) else real(x, what)
 
 
+def known(x: fx.Array) -> Any:
+    """x as an array of NumPy; None if it is traced without values, or on a device."""
+    try:
+        return np.asarray(x) if x.device.platform == "cpu" else None
+    except fx.TracerError:
+        return None
+
+
 def function(x: Any, what: str) -> Any:
     """x if it can be called.
 

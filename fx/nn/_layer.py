@@ -23,16 +23,19 @@ inside that is called like a function.
         def forward(self, p, x):
             x = x + p.attend(p.norm_1(x), is_causal=True)
             return x + p.mlp(p.norm_2(x))
+
+Outside, `Block(64).attend` is the layer inside, whose parameters are params["attend"].
 """
 
 from __future__ import annotations
 
 import functools
+import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from reprlib import repr as brief
-from typing import Any, NamedTuple, TypeAlias, dataclass_transform
+from typing import Any, NamedTuple, NoReturn, TypeAlias, dataclass_transform
 
 import fx
 from fx import random
@@ -41,6 +44,8 @@ from . import initializers
 from ._fields import settle, texts
 from ._scope import RESERVED, Run, Scope, copied, label
 from .initializers import Initializer
+
+_LOCAL = threading.local()
 
 Params: TypeAlias = dict[str, Any]
 """Nested dicts and lists of arrays."""
@@ -154,15 +159,40 @@ class Layer:
         result = self.forward(Scope(self, params, state, run, ()), *args, **kwargs)
         return (result, state) if self.has_state else result
 
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not for layers without parameters: the error says what to call instead."""
+        raise fx.ArgumentError(
+            f"{label(self)} was called; a layer holds no parameters.\n"
+            "Write params = layer.init(key); y = layer.apply(params, x). Inside forward(self, p, x): p.name(x)."
+        )
+
     # What the structure says
 
     @functools.cached_property
     def members(self) -> Members:
         """Parameters, state and layers by name, checked once."""
-        layers = {name: tuple(x) if isinstance(x, list) else x for name, x in self.layers().items()}
-        made = Members(dict(self.parameters()), dict(self.state()), layers)
+        asked = _asked()
+        asked.append(self)
+        try:
+            layers = {name: tuple(x) if isinstance(x, list) else x for name, x in self.layers().items()}
+            made = Members(dict(self.parameters()), dict(self.state()), layers)
+        finally:
+            asked.pop()
         _check_members(self, made)
         return made
+
+    def __getattr__(self, name: str) -> Any:
+        """The layer inside of that name, or a tuple of layers, where no field and no method has the name."""
+        if hasattr(type(self), name):
+            return object.__getattribute__(self, name)  # a property, for its own AttributeError
+        known = not name.startswith("_") and not any(x is self for x in _asked())
+        if known and name in self.members.layers:
+            return self.members.layers[name]
+        inside = f"; layers inside are {sorted(self.members.layers)}" if known else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{inside}.", name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.members.layers]
 
     @functools.cached_property
     def has_parameters(self) -> bool:
@@ -180,6 +210,11 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(texts(self))})"
+
+
+def _asked() -> list[Layer]:
+    """The layers whose `layers` this thread is calling: what they lack is then not looked for inside them."""
+    return _LOCAL.__dict__.setdefault("asked", [])
 
 
 def _create_inner(inner: Any, key: Any) -> tuple[Any, Any]:

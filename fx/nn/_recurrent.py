@@ -14,7 +14,7 @@ from . import initializers
 from ._activations import relu, sigmoid, tanh
 from ._checks import one_of, positive, probability
 from ._dropout import Dropout
-from ._inputs import as_array
+from ._inputs import as_array, known
 from ._layer import Layer, Parameter
 from ._scope import Scope
 from .initializers import Initializer
@@ -322,5 +322,10 @@ def _lengths(layer: Layer, lengths: Any, x: fx.Array) -> fx.Array:
         raise fx.ShapeError(
             f"{layer}: lengths are integers of shape {x.shape[:-2]}, one per sequence; "
             f"got {lengths.dtype}{list(lengths.shape)}."
+        )
+    values, steps = known(lengths), x.shape[-2]
+    if values is not None and values.size and not 0 <= values.min() <= values.max() <= steps:
+        raise fx.OutOfBoundsError(
+            f"{layer}: lengths are from 0 to the {steps} steps of x; got {values.min()} to {values.max()}."
         )
     return lengths

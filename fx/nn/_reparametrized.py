@@ -152,10 +152,12 @@ class LoRA(Layer):
     rank: int
     _: KW_ONLY
     alpha: float | None = None
-    targets: Sequence[str] = ("*",)
+    targets: str | Sequence[str] = ("*",)
 
     def validate(self) -> None:
         positive(self, "rank")
+        if isinstance(self.targets, str):
+            object.__setattr__(self, "targets", (self.targets,))
 
     def create(self, key: Any) -> tuple[Params, Params]:
         own, inner_key = random.split(key)

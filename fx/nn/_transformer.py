@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, fields
 from typing import Any
 
 import fx
@@ -198,3 +198,50 @@ class TransformerEncoder(_Stack):
 
 class TransformerDecoder(_Stack):
     """`num_layers` decoder layers of one description; forward(x, context, ...). Parameters as in TransformerEncoder."""
+
+
+class Transformer(_Block):
+    """An encoder of a source, and a decoder of a target that attends to what the encoder says.
+
+    Parameters: encoder, decoder. Source: Vaswani et al. 2017.
+
+    >>> import fx
+    >>> model = Transformer(16, 4, 2, 2)
+    >>> source, target = fx.numpy.ones((2, 7, 16)), fx.numpy.ones((2, 5, 16))
+    >>> model.apply(model.init(fx.random.key(0)), source, target).shape
+    (2, 5, 16)
+    """
+
+    num_encoder_layers: int = 6
+    num_decoder_layers: int = 6
+    final_norm: bool | None = None
+    """See TransformerEncoder."""
+
+    def layers(self) -> dict[str, Layer]:
+        options = {f.name: getattr(self, f.name) for f in fields(_Block)}  # type: ignore[arg-type]
+        encoder, decoder = TransformerEncoderLayer(**options), TransformerDecoderLayer(**options)
+        return {
+            "encoder": TransformerEncoder(encoder, self.num_encoder_layers, final_norm=self.final_norm),
+            "decoder": TransformerDecoder(decoder, self.num_decoder_layers, final_norm=self.final_norm),
+        }
+
+    def forward(
+        self,
+        p: Scope,
+        source: Any,
+        target: Any,
+        *,
+        source_mask: Any = None,
+        target_mask: Any = None,
+        context_mask: Any = None,
+        is_causal: bool = True,
+    ) -> Any:
+        """The result for target: (..., length, features); source: (..., keys, features).
+
+        Args:
+            source_mask, target_mask: booleans that broadcast to (..., heads, length, length) of each: what is seen.
+            context_mask: what of the source places of the target see: (..., heads, length, keys).
+            is_causal: place t of the target sees the places up to t.
+        """
+        context = p.encoder(source, mask=source_mask)
+        return p.decoder(target, context, mask=target_mask, context_mask=context_mask, is_causal=is_causal)

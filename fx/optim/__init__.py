@@ -14,10 +14,12 @@ are those of Optax; where PyTorch has another rule, an argument selects it.
     schedules          `fx.optim.schedules`
     around optimizers  MultiSteps  apply_if_finite  dynamic_loss_scaling  with_ema  with_swa  lookahead  sam
                        inject_hyperparams  with_statistics
-    reading the loss   lbfgs  polyak_sgd  reduce_on_plateau  sophia, which take value=, value_fn= or obj_fn=
+    reading the loss   lbfgs  momo  polyak_sgd  reduce_on_plateau  sophia, which take value=, value_fn= or obj_fn=
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from . import schedules as schedules
 from ._accumulation import (
@@ -43,6 +45,13 @@ from ._adam import (
     scale_by_adam as scale_by_adam,
     scale_by_amsgrad as scale_by_amsgrad,
     scale_by_nadam as scale_by_nadam,
+)
+from ._adam_centered import (
+    SimplifiedAdemamixState as SimplifiedAdemamixState,
+    acprop as acprop,
+    scale_by_acprop as scale_by_acprop,
+    scale_by_simplified_ademamix as scale_by_simplified_ademamix,
+    simplified_ademamix as simplified_ademamix,
 )
 from ._adam_relatives import (
     AdanState as AdanState,
@@ -188,6 +197,12 @@ from ._masks import (
     paths as paths,
     selective_transform as selective_transform,
 )
+from ._momo import (
+    MomoAdamState as MomoAdamState,
+    MomoState as MomoState,
+    momo as momo,
+    momo_adam as momo_adam,
+)
 from ._muon import (
     MuonDimensionNumbers as MuonDimensionNumbers,
     MuonState as MuonState,
@@ -218,12 +233,31 @@ from ._plateau import (
     PlateauState as PlateauState,
     reduce_on_plateau as reduce_on_plateau,
 )
+from ._private import (
+    PrivateState as PrivateState,
+    differentially_private_aggregate as differentially_private_aggregate,
+    dpsgd as dpsgd,
+)
 from ._sophia import (
     HutchinsonState as HutchinsonState,
     SophiaState as SophiaState,
     hutchinson_estimator_diag_hessian as hutchinson_estimator_diag_hessian,
     scale_by_sophia as scale_by_sophia,
     sophia as sophia,
+)
+from ._starting_points import (
+    CocobState as CocobState,
+    DogState as DogState,
+    DowgState as DowgState,
+    MadgradState as MadgradState,
+    cocob as cocob,
+    dog as dog,
+    dowg as dowg,
+    madgrad as madgrad,
+    scale_by_cocob as scale_by_cocob,
+    scale_by_dog as scale_by_dog,
+    scale_by_dowg as scale_by_dowg,
+    scale_by_madgrad as scale_by_madgrad,
 )
 from ._statistics import (
     Statistics as Statistics,
@@ -268,3 +302,8 @@ from .schedules import (
     warmup_cosine_decay_schedule as warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule as warmup_exponential_decay_schedule,
 )
+
+if not _TYPE_CHECKING:
+    from . import _names
+
+    __getattr__ = _names.missing

@@ -82,7 +82,9 @@ def _of_tree(given: Any, tree: Any, what: str) -> Any:
 
 
 def _chosen(chosen: Any, tree: Any) -> Any:
-    return fx.tree.map(lambda on, x: x if on else None, chosen, tree)
+    """The tree with None for other leaves; of one leaf that is not chosen (), since params=None means none given."""
+    found = fx.tree.map(lambda on, x: x if on else None, chosen, tree)
+    return () if found is None else found
 
 
 def freeze(mask: Mask = True) -> Optimizer:

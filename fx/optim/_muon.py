@@ -70,6 +70,9 @@ def muon(
     adam_learning_rate: LearningRate = None,
     muon_weight_dimension_numbers: DimensionNumbers = None,
     consistent_rms: Any = None,
+    bias_correction: bool = True,
+    eps_as_floor: bool = False,
+    ns_dtype: Any = None,
 ) -> Optimizer:
     """Steps along the orthogonal matrix that is nearest to the momentum of a matrix; AdamW for other leaves.
 
@@ -83,6 +86,13 @@ def muon(
         muon_weight_dimension_numbers: see `MuonDimensionNumbers`; None: leaves of two axes.
         consistent_rms: scale steps to this root mean square, 0.2 for that of Adam; None: by
             sqrt(max(1, columns / rows)).
+        bias_correction: free the momentum of its bias towards 0.
+        eps_as_floor: eps is the least norm that a matrix is divided by, and not added to its norm.
+        ns_dtype: in which matrices are made orthogonal; None: their own.
+
+    torch.optim.Muon(lr) is muon(lr, eps=1e-7, weight_decay=0.1, bias_correction=False, eps_as_floor=True,
+    ns_dtype=fnp.bfloat16), where kernels are laid out as PyTorch's with dimension numbers (1, 0);
+    its adjust_lr_fn="match_rms_adamw" is consistent_rms=0.2.
 
     Source: Jordan et al. 2024, Muon; Bernstein and Newhouse 2024, Old Optimizer, New Norm.
     """
@@ -96,6 +106,7 @@ def muon(
         return fx.tree.structure(params).unflatten(found)
 
     options = {"nesterov": nesterov, "adaptive": adaptive, "preconditioning": preconditioning}
+    options |= {"bias_correction": bias_correction, "eps_as_floor": eps_as_floor, "ns_dtype": ns_dtype}
     of_matrices = chain(
         scale_by_muon(ns_coeffs, ns_steps, beta, eps, mu_dtype, **options, weight_dimension_numbers=numbers),
         scale_by_shape(numbers, consistent_rms),
@@ -161,19 +172,25 @@ def scale_by_muon(
     adaptive: bool = False,
     preconditioning: str = "frobenius",
     weight_dimension_numbers: DimensionNumbers = None,
+    bias_correction: bool = True,
+    eps_as_floor: bool = False,
+    ns_dtype: Any = None,
 ) -> Optimizer:
-    """The running mean of gradients, each matrix made orthogonal."""
+    """The running mean of gradients, each matrix made orthogonal. Arguments as of `muon`."""
     check_fraction("scale_by_muon", beta=beta)
     coefficients = _coefficients(ns_coeffs, ns_steps)
     check_choice("scale_by_muon", "preconditioning", preconditioning, PRECONDITIONINGS)
+    rule = (coefficients, preconditioning, eps, eps_as_floor)
 
     def update(grads: Any, state: MuonState, params: Any = None, **extra: Any) -> tuple[Any, MuonState]:
         count = state.count + 1
 
         def formula(g: Any, m: Any, numbers: Any, now: Any, ahead: Any) -> Any:
             m = beta * m + (1.0 - beta) * g
+            if not bias_correction:
+                now = ahead = 1.0
             mean = beta * ahead * m + (1.0 - beta) * now * g if nesterov else now * m
-            step = _orthogonal(mean, coefficients, preconditioning, eps, numbers.value)
+            step = _orthogonal(_in_dtype(mean, ns_dtype), *rule, numbers.value).astype(mean.dtype)
             return (fnp.sum(fnp.conj(mean) * step) * step if adaptive else step), m
 
         scalars = [unbias(beta, count), unbias(beta, count + 1)]
@@ -212,17 +229,22 @@ def orthogonalize_via_newton_schulz(
     check_choice("orthogonalize_via_newton_schulz", "preconditioning", preconditioning, PRECONDITIONINGS)
     _check_numbers(dimension_numbers)
     return _orthogonal(
-        as_array(x), _coefficients(ns_coeffs, ns_steps), preconditioning, eps, dimension_numbers
+        as_array(x), _coefficients(ns_coeffs, ns_steps), preconditioning, eps, False, dimension_numbers
     )
 
 
-def _orthogonal(x: Any, rows: Any, preconditioning: str, eps: Any, numbers: Any) -> Any:
+def _in_dtype(x: Any, dtype: Any) -> Any:
+    """In a dtype of floating point, or where x is complex as it is."""
+    return x if dtype is None or x.dtype.kind == "c" else x.astype(dtype)
+
+
+def _orthogonal(x: Any, rows: Any, kind: str, eps: Any, eps_as_floor: bool, numbers: Any) -> Any:
     batched, restored = _as_matrices(x, numbers or MuonDimensionNumbers())
     x = batched(x)
     tall = x.shape[-2] > x.shape[-1]
     x = fnp.matrix_transpose(x) if tall else x
     for i, (a, b, c) in enumerate(rows):
-        x, gram = _preconditioned(x, preconditioning, eps) if i == 0 else (x, _gram(x))
+        x, gram = _preconditioned(x, kind, eps, eps_as_floor) if i == 0 else (x, _gram(x))
         x = a * x + (b * gram + c * (gram @ gram)) @ x
     return restored(fnp.matrix_transpose(x) if tall else x)
 
@@ -231,11 +253,12 @@ def _gram(x: Any) -> Any:
     return x @ fnp.conj(fnp.matrix_transpose(x))
 
 
-def _preconditioned(x: Any, kind: str, eps: Any) -> tuple[Any, Any]:
+def _preconditioned(x: Any, kind: str, eps: Any, eps_as_floor: bool) -> tuple[Any, Any]:
     """x: (..., m, n) with singular values of at most 1, and x x^H."""
     if kind in ("frobenius", "spectral"):
         order = "fro" if kind == "frobenius" else 2
-        x = x / (fnp.linalg.norm(x, ord=order, axis=(-2, -1), keepdims=True) + eps)
+        norm = fnp.linalg.norm(x, ord=order, axis=(-2, -1), keepdims=True)
+        x = x / (fnp.maximum(norm, eps) if eps_as_floor else norm + eps)
         return x, _gram(x)
     gram = _gram(x)
     if kind == "aol":

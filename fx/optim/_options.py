@@ -28,11 +28,11 @@ clipping clipping_threshold cooldown curv_rtol dampening decay decay_offset deca
 end_value eps eps_root epsilon estim_lr0 estim_lr_coef eta eta_minus eta_plus exponent f_min factor
 final_div_factor gamma growth_factor growth_interval increase_factor init_scale init_value
 initial_accumulator_value initial_scale k l2_norm_clip lambd learning_rate lr_decay max_consecutive_errors max_delta
-max_learning_rate max_norm max_squared_norm max_step_size min_norm min_scale min_step_size momentum momentum_decay
+max_learning_rate max_norm max_squared_norm max_step_size min_norm min_step_size momentum momentum_decay
 multiplier consistent_rms optimism patience pct_final pct_start peak_value period power rho rtol scale_factor
 slope_rtol slow_step_size smooth_beta start step_offset step_size steps steps_down steps_up stepsize_precision
 accumulation_size t0 threshold tol transition_begin transition_steps trust_coefficient update_interval
-update_period value warmup_steps weight_lr_power
+update_period value warmup_steps weight_lr_power init_estim_sq_dist lower_bound min_scale noise_multiplier
 """.split()
 _RATES = "weight_decay weight_decay_rate adam_weight_decay".split()
 _INTEGERS = "memory_size ns_steps min_dim_size_to_factor max_linesearch_steps".split()
@@ -40,7 +40,7 @@ _OR_NONE = "approx_dec_rtol clip_threshold clipping_threshold max_learning_rate"
 _FUNCTIONS = (
     "function step_size_fn clip_value_fn decay_rate_fn should_transform_fn value_fn inner_factory".split()
 )
-_DTYPES = "mu_dtype accumulator_dtype dtype_momentum state_dtype hyperparam_dtype".split()
+_DTYPES = "ns_dtype mu_dtype accumulator_dtype dtype_momentum state_dtype hyperparam_dtype".split()
 
 
 def options(factory: Callable[P, R]) -> Callable[P, R]:

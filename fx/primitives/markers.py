@@ -77,7 +77,9 @@ class Barrier(Primitive):
         return [t if type(t) is Zero else next(moved) for t in tangents]
 
     def transpose(self, cts: Any, *operands: Any) -> list[Any]:
-        return list(cts)
+        live = [ct for ct in cts if type(ct) is not Zero]
+        moved = iter(self(*live) if live else ())
+        return [ct if type(ct) is Zero else next(moved) for ct in cts]
 
     def batch(self, axis: Axis, operands: Any, dims: Any) -> Any:
         return self(*operands), list(dims)
@@ -95,6 +97,7 @@ class Callback(Primitive):
 
     name = "callback"
     multiple = True
+    transient = True
 
     def __init__(self, name: str, effect: bool):
         self.name, self.effect = name, effect

@@ -118,6 +118,13 @@ class Checkpoint(_Monitor):
         if every is not None and every < 1:
             raise fx.ArgumentError(f"Checkpoint: every is a positive number of steps; got {every}.")
         self.path, self.every, self.best_path = Path(path), every, best
+        for file in map(Path, [path] if best is None else [path, best]):
+            if file.suffix not in (".safetensors", ".npz"):
+                raise fx.ArgumentError(f"Checkpoint: {str(file)!r} ends neither in .safetensors nor in .npz.")
+            if not file.parent.is_dir():
+                raise fx.ArgumentError(
+                    f"Checkpoint: {str(file.parent)!r}, where it would save, is no directory."
+                )
         self.saved: tuple[int, int] | None = None
 
     def take(self, row: dict[str, float]) -> bool:

@@ -87,6 +87,11 @@ def fit(
         raise fx.ArgumentError(
             f"fit: optimizer must be one, such as fx.optim.adam(1e-3); got {brief(optimizer)}."
         )
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise fx.ArgumentError(
+                f"fit: callbacks are objects of classes on fx.train.Callback; got {brief(callback)}."
+            )
     optimizer = optim.chain(optimizer)
     has_state, has_key = state is not None, key is not None
     step = make_step(loss_fn, optimizer, has_state=has_state, has_key=has_key)

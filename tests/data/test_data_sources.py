@@ -153,3 +153,24 @@ def test_image_folders(tmp_path):
         data.ImageFolder(tmp_path / "empty")
     with pytest.raises(FileNotFoundError):
         data.ImageFolder(tmp_path / "absent")
+
+
+def test_random_split():
+    source = data.Arrays({"x": np.arange(11)})
+    parts = data.random_split(source, (0.6, 0.2, 0.2), key=fx.random.key(0))
+    assert [len(p) for p in parts] == [7, 2, 2]
+    taken = [int(example["x"]) for part in parts for example in part]
+    assert sorted(taken) == list(range(11)) != taken
+    again = data.random_split(source, [7, 2, 2], key=fx.random.key(0))
+    assert [int(e["x"]) for part in again for e in part] == taken
+    assert [len(p) for p in data.random_split(source, [11, 0], key=fx.random.key(1))] == [11, 0]
+    for wrong in ([5, 5], (0.5, 0.4), [], [-1, 12], ["a"], (1.5, -0.5)):
+        with pytest.raises(fx.ArgumentError, match=r"must add up to the 11 examples, or to 1\.0"):
+            data.random_split(source, wrong, key=fx.random.key(0))
+
+
+def test_a_list_is_not_concatenated():
+    parts = [data.Arrays(np.arange(3)), data.Arrays(np.arange(2))]
+    assert len(data.Concat(*parts)) == 5
+    with pytest.raises(fx.ArgumentError, match=r"one by one(.|\n)*Concat\(first, second\)"):
+        data.Concat(parts)

@@ -202,3 +202,26 @@ def test_wrong_arguments():
             wrong()
     with pytest.raises(data.DataError, match="start='fork'"):
         list(data.Loader([1, 2], 1, workers=1, start="spawn", transform=lambda x: x))
+
+
+class Broken:
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return {"y": 1 // (index - 4)}
+
+
+def test_a_failure_in_this_process_names_the_example():
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(data.Loader(Broken(), 2))
+    assert caught.value.__notes__ == ["This happened while a Loader loaded example 4."]
+
+
+def test_states_and_orders_that_do_not_fit():
+    source = data.Arrays(np.arange(6))
+    for wrong in ({"epoch": 0}, 3, None):
+        with pytest.raises(fx.ArgumentError, match=r"restore takes what state\(\) gave"):
+            data.Loader(source, 2).restore(wrong)
+    with pytest.raises(fx.OutOfBoundsError, match="gives examples 0 to 8; the source has 6"):
+        list(data.Loader(source, 2, sampler=data.RandomSampler(9, fx.random.key(0))))

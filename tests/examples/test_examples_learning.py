@@ -48,9 +48,28 @@ def test_digits(tmp_path, capsys):
     assert len(lines) == 1 and numbers(without_time(quiet)) == [mlp], "the same seed gives the same numbers"
 
 
+def test_settings_are_chosen_without_the_digits_held_out(tmp_path, capsys, monkeypatch):
+    seen = []
+
+    def learn(options, name, settings, learned, asked):
+        """In place of training: accuracy that favors one candidate."""
+        seen.append((settings, [hash(x.tobytes()) for x in (*learned["x"], *asked["x"])], len(asked["y"])))
+        score = settings == digits.Settings(0.2, 0.6)
+        return digits.Trained(name, {}, np.eye(10)[(asked["y"] + (not score)) % 10], asked["y"])
+
+    monkeypatch.setattr(digits, "learn", learn)
+    last, lines = call(digits, tmp_path / "a.png", capsys, "--task", "choose", "--model", "cnn")
+    assert without_time(last) == "best are cnn: Settings(mixed=0.2, disturbed=0.6)"
+    learned, held_out = digits.load(KEY)
+    known = {hash(x.tobytes()) for x in learned["x"]}
+    assert len(seen) == digits.ROUNDS * len(digits.CANDIDATES)
+    assert all(set(found) == known and count == 288 for _, found, count in seen)
+    assert all(settings in digits.CANDIDATES for _, _, settings in digits.MODELS.values())
+
+
 def test_digits_are_disturbed_now_and_then():
     images = fnp.asarray(digits.load(KEY)[0]["x"][:200])
-    changed = fnp.absolute(digits.sometimes(KEY, images) - images).max((1, 2, 3)) > 0
+    changed = fnp.absolute(digits.sometimes(KEY, images, 0.3) - images).max((1, 2, 3)) > 0
     assert 0.2 < float(changed.mean()) < 0.4
 
 
@@ -62,6 +81,22 @@ def test_diabetes(tmp_path, capsys):
     assert 80 <= share <= 98 and level == 90
     rows = {line.split("  ")[0]: numbers(line) for line in lines if line.startswith(("ensemble", "ridge"))}
     assert rows["ensemble"][0] == pytest.approx(ensemble, abs=1e-3) and 45 < rows["ensemble"][2] < 65
+    (chosen,) = [line for line in lines if line.startswith("Weight decays chosen")]
+    assert sum(map(int, re.findall(r"\((\d+)\)", chosen))) == 3
+
+
+def test_patients_are_asked_of_members_that_have_not_seen_them():
+    model, keys = fx.nn.MLP([10, 4, 2]), fx.random.split(KEY, 3)
+    patients = diabetes.Patients(np.random.default_rng(0).normal(size=(8, 10)), np.arange(8.0))
+    said = [[] for _ in range(8)]
+    for key in keys:
+        params, chosen = diabetes.learn(model, key, 1.0, patients, 2)
+        for i in set(range(8)) - set(np.asarray(chosen).tolist()):
+            said[i].append(float(diabetes.distribution(model, params, patients.x)[0][i]))
+    expected = np.mean([(np.mean(s) - i) ** 2 for i, s in enumerate(said) if s])
+    assert min(map(len, said)) < 3
+    found = float(diabetes.left_out(model, keys, 1.0, patients, 2))
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_ensemble_is_a_mixture():

@@ -79,3 +79,37 @@ def test_bfloat16_and_files(tmp_path):
     assert np.array_equal(again["kernel"], params["kernel"])
     with pytest.raises(fx.TreeError, match=r"bfloat16\[2\]; `like` has float32\[2\]"):
         io.from_torch(theirs.state_dict(), nn.Linear(3, 2).init(KEY), {"": ""})
+
+
+def test_modules_of_the_same_names_need_no_mapping():
+    class Block(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up, self.norm = torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4)
+            self.attn = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+
+    class Whole(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.blocks = Block(), torch.nn.ModuleList([Block(), Block()])
+
+    block = {"up": nn.Linear(3, 4), "norm": nn.BatchNorm(4), "attn": nn.MultiHeadAttention(4, 2)}
+
+    class Own(nn.Layer):
+        def layers(self):
+            return {"first": nn.Sequential(block), "blocks": [nn.Sequential(block)] * 2}
+
+    theirs = Whole()
+    like = fx.eval_shape(Own().init, KEY)
+    found = io.from_torch(theirs.state_dict(), like)
+    written = {
+        f"{name}{end}": f"{place}{end}"
+        for name, place in (("first.", "first/"), ("blocks.*.", "blocks/*/"))
+        for end in block
+    }
+    expected = io.from_torch(theirs.state_dict(), like, written)
+    assert all(map(np.array_equal, fx.tree.leaves(found), fx.tree.leaves(expected)))
+    linear = torch.nn.Linear(3, 2)
+    same(io.from_torch(linear.state_dict(), nn.Linear(3, 2).init(KEY))["kernel"].T, linear.weight)
+    with pytest.raises(fx.TreeError, match=r"no mapping names \['other.bias', 'other.weight'\]"):
+        io.from_torch({f"other.{k}": v for k, v in linear.state_dict().items()}, nn.Linear(3, 2).init(KEY))

@@ -137,6 +137,56 @@ def test_derivatives_of_both_forms(small_blocks, derivative, options):
     close(DERIVATIVES[derivative](blockwise), expected)
 
 
+STAIRS = [
+    (13, 13, {"is_causal": True}),
+    (13, 5, {"is_causal": True, "mask": True}),
+    (5, 13, {"is_causal": True, "bias": True}),
+    (16, 16, {"local_window_size": (1, 0)}),
+    (13, 9, {"local_window_size": 1, "bias": True, "mask": True}),
+    (13, 13, {"local_window_size": (7, 30), "is_causal": True}),
+    (9, 13, {"local_window_size": (-1, 3)}),
+    (13, 13, {"local_window_size": (2, -1), "bias": True}),
+    (13, 6, {"local_window_size": (-5, 2)}),
+]
+
+
+@pytest.mark.parametrize("queries, keys, options", STAIRS)
+def test_parts_of_the_queries(monkeypatch, queries, keys, options):
+    """Where places limit what is seen, parts of queries walk over the keys that they see: the results of all."""
+    for name, value in {"_BLOCK": 1, "_LEAST": 2, "_PARTS": 4}.items():
+        monkeypatch.setattr(_attention_blocks, name, value)
+    rng = np.random.default_rng(queries + keys)
+    q, k, v = (rng.normal(size=(2, n, h, 3)) for n, h in ((queries, 2), (keys, 1), (keys, 1)))
+    bias = rng.normal(size=(1, 2, queries, keys)) if options.get("bias") else None
+    options = {**options, "bias": bias}
+    if "mask" in options:
+        options["mask"] = rng.random((2, 1, queries, keys)) < 0.7
+    f = lambda form: (
+        lambda q, k, v, bias: (
+            nn.dot_product_attention(q, k, v, **{**options, "bias": bias}, implementation=form).sum(0) ** 2
+        ).sum()
+    )
+    places = (0, 1, 2) if bias is None else (0, 1, 2, 3)
+    expected = fx.value_and_grad(f("dense"), places)(q, k, v, bias)
+    close(fx.jit(fx.value_and_grad(f("blockwise"), places))(q, k, v, bias), expected)
+    pair = [nn.dot_product_attention(q, k, v, **options, implementation=form, return_residual=True)
+            for form in ("dense", "blockwise")]  # fmt: skip
+    close(pair[1], pair[0])
+
+
+def test_blocks_that_are_not_seen_are_not_computed():
+    tokens = 4096
+    like = fx.ShapeDtype((1, tokens, 1, 16), np.float32)
+
+    def work(**options):
+        f = lambda q, k, v: nn.dot_product_attention(q, k, v, **options, implementation="blockwise").sum()
+        return [fx.jit(g).cost(like, like, like).flops for g in (f, fx.grad(f, (0, 1, 2)))]
+
+    whole = work()
+    for options, most in (({"is_causal": True}, 0.6), ({"is_causal": True, "local_window_size": 128}, 0.1)):
+        assert all(found < most * all_ for found, all_ in zip(work(**options), whole, strict=True))
+
+
 def test_the_dense_derivative_is_the_derivative():
     f, _ = both(mask=MASK, scale=0.7)
     fx.testing.check_grads(f, ARGUMENTS, order=2)
@@ -222,11 +272,14 @@ def promised(q):
     return 12 * q.nbytes + 5 * max(128 * q.size // q.shape[-1], 2**20) * 4
 
 
-@pytest.mark.parametrize("options", [{}, {"is_causal": True, "local_window_size": 100, "scale": 0.3}])
+@pytest.mark.parametrize(
+    "options", [{}, {"is_causal": True}, {"is_causal": True, "local_window_size": 100, "scale": 0.3}]
+)
 def test_memory_grows_linearly(options):
     f = lambda *xs: nn.dot_product_attention(*xs, **options, implementation="blockwise").sum()
     g = fx.jit(fx.grad(f, (0, 1, 2)))
-    for tokens, heads, features in ((16_384, 2, 64), (65_536, 2, 16), (2_000, 8, 32)):
+    sizes = [(16_384, 2, 64), (65_536, 2, 16), (2_000, 8, 32)]
+    for tokens, heads, features in sizes[::2] if options == {"is_causal": True} else sizes:
         like = fx.ShapeDtype((1, tokens, heads, features), np.float32)
         memory = g.memory(like, like, like)
         q = np.broadcast_to(np.float32(0), like.shape)
@@ -237,6 +290,7 @@ def test_memory_grows_linearly(options):
     "options, error, message",
     [
         ({"implementation": "cudnn"}, fx.ArgumentError, "'cudnn'(.|\n)*'blockwise'"),
+        ({"implementation": Q}, fx.ArgumentError, "implementation=array(.|\n)*'blockwise'"),
         ({"mask": np.ones((T, S))}, fx.DTypeError, "mask must be boolean; got float64(.|\n)*bias="),
         ({"mask": np.ones((T, S - 1), bool)}, fx.ShapeError, r"mask of shape \(5, 8\)(.|\n)*\(2, 4, 5, 9\)"),
         ({"bias": np.ones((3, 1, T, S))}, fx.ShapeError, r"bias of shape \(3, 1, 5, 9\)"),

@@ -250,3 +250,18 @@ def test_compiled_is_eager():
     step = fx.value_and_grad(lambda params: (model.apply(params, x) ** 2).sum())
     for a, b in zip(fx.tree.leaves(fx.jit(step)(params)), fx.tree.leaves(step(params))):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5)
+
+
+def test_an_input_shorter_than_a_window():
+    x = np.ones((2, 2, 5, 3), np.float32)
+    for layer in (
+        nn.Conv2d(3, 4, 3),
+        nn.Conv2d(3, 4, (1, 3), dilation=3),
+        nn.Conv2d(3, 4, 4, padding=((0, 1), (0, 0))),
+    ):
+        with pytest.raises(fx.ShapeError, match="no window fits into spatial axes"):
+            layer.apply(layer.init(KEY), x)
+    for mode in ("zeros", "reflect"):
+        layer = nn.Conv2d(3, 4, 4, padding=1, padding_mode=mode)
+        assert layer.apply(layer.init(KEY), x).shape == (2, 1, 4, 4)
+    assert nn.Conv2d(3, 4, 3).apply(nn.Conv2d(3, 4, 3).init(KEY), np.ones((0, 3, 3, 3))).shape == (0, 1, 1, 4)

@@ -1,6 +1,8 @@
 """Layers and initializers: shapes, names, purity, nesting, transformations, errors; numbers against jax.nn."""
 
+import copy
 import dataclasses
+import pickle
 
 import jax
 import numpy as np
@@ -441,3 +443,75 @@ def test_initializer_errors():
         initializers.variance_scaling(1.0, "in", "normal")
     with pytest.raises(fx.ArgumentError, match="distribution='flat'"):
         initializers.variance_scaling(1.0, "fan_in", "flat")
+
+
+class Encoded(nn.Layer):
+    width: int
+
+    def layers(self):
+        blocks = [nn.Linear(self.width, self.width), nn.LayerNorm(self.width)]
+        return {"encoder": nn.MLP([self.width, 8, 2]), "blocks": blocks, "init": nn.Identity()}
+
+    def forward(self, p, x):
+        return p.encoder(p.blocks[0](x))
+
+
+def test_layers_inside_are_attributes():
+    model = Encoded(3)
+    params, x = model.init(KEY), np.ones((2, 3), np.float32)
+    assert model.encoder == nn.MLP([3, 8, 2]) and model.encoder.linear_1 == nn.Linear(8, 2)
+    assert model.blocks == (nn.Linear(3, 3), nn.LayerNorm(3))
+    h = model.blocks[0].apply(params["blocks"][0], x)
+    np.testing.assert_array_equal(model.encoder.apply(params["encoder"], h), model.apply(params, x))
+    assert {"encoder", "blocks", "apply", "width"} <= set(dir(model))
+    assert callable(model.init), "methods come first"
+    assert nn.Sequential([nn.Linear(3, 2)]).linear_0 == nn.Linear(3, 2)
+    copied = copy.deepcopy(model)
+    assert copied == model and pickle.loads(pickle.dumps(copied)).encoder == model.encoder
+    with pytest.raises(
+        AttributeError, match=r"Encoded has no attribute 'enc'; layers inside are \['blocks', "
+    ):
+        model.enc
+    assert not hasattr(model, "_hidden") and not hasattr(nn.Linear(2, 3), "shape")
+
+
+class Mistyped(nn.Layer):
+    width: int
+
+    def layers(self):
+        return {"up": nn.Linear(self.widht, 2)}
+
+
+def test_a_slip_in_layers_is_named():
+    for ask in (lambda m: m.init(KEY), lambda m: m.up):
+        with pytest.raises(AttributeError, match=r"Mistyped has no attribute 'widht'\."):
+            ask(Mistyped(3))
+
+
+def test_sequential_takes_layers_one_by_one():
+    steps = [nn.Linear(3, 4), nn.relu, nn.Linear(4, 2)]
+    model = nn.Sequential(*steps)
+    assert model == nn.Sequential(steps) == nn.Sequential(steps=steps) and len(model.steps) == 3
+    assert nn.Sequential(nn.Linear(3, 4)).layers() == {"linear_0": nn.Linear(3, 4)}
+    assert repr(model) == repr(nn.Sequential(steps)) and pickle.loads(pickle.dumps(nn.Sequential(steps[0])))
+    assert dataclasses.replace(model, steps=steps[:1]) == nn.Sequential(steps[0])
+    for wrong in (5, "abc", np.ones(3)):
+        with pytest.raises(fx.ArgumentError, match="Sequential takes a list or a dict of layers"):
+            nn.Sequential(wrong)
+    with pytest.raises(fx.ArgumentError, match="element 1 is int"):
+        nn.Sequential(nn.Linear(3, 4), 5)
+
+
+def test_a_layer_that_is_called_says_what_to_write():
+    with pytest.raises(
+        fx.ArgumentError, match=r"Linear\(3, 2\) was called(.|\n)*y = layer.apply\(params, x\)"
+    ):
+        nn.Linear(3, 2)(np.ones(3))
+    with pytest.raises(fx.ArgumentError, match="activation must be a function"):
+        nn.MLP([2, 3], activation=nn.PReLU())
+
+
+def test_one_pattern_of_lora_needs_no_list():
+    model = nn.LoRA(nn.MLP([2, 3, 4]), 2, targets="linear_1/*")
+    assert list(model.init(KEY)["updates"]) == ["linear_1/kernel"]
+    assert model == nn.LoRA(nn.MLP([2, 3, 4]), 2, targets=["linear_1/*"])

@@ -362,6 +362,30 @@ def test_transformer_decoder(norm_first):
     same(model.apply(params, x, context, context_mask=seen), out)
 
 
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_transformer(norm_first):
+    model = nn.Transformer(
+        8, 2, 2, 1, hidden=12, norm_first=norm_first, activation=nn.relu, final_norm=True, dtype=fnp.float64
+    )
+    params = shaken(model.init(KEY))
+    module = torch.nn.Transformer(
+        8, 2, 2, 1, 12, 0.0, "relu", batch_first=True, norm_first=norm_first, dtype=torch.float64
+    )
+    for name, decoder in (("encoder", False), ("decoder", True)):
+        ours, theirs = params[name], getattr(module, name)
+        for own, p in zip(theirs.layers, ours["layers"]):
+            load_block(own, p, model.members.layers[name].layer, decoder=decoder)
+        theirs.norm.weight, theirs.norm.bias = (tensor(ours["norm"][n]) for n in ("scale", "bias"))
+    source, target = draw(3, 7, 8), draw(3, 5, 8, seed=1)
+    hidden, seen = np.triu(np.ones((5, 5), bool), 1), np.random.default_rng(2).random((5, 7)) < 0.7
+    seen[:, 0] = True
+    out = module(
+        *map(torch.tensor, (source, target)), tgt_mask=torch.tensor(hidden), memory_mask=torch.tensor(~seen)
+    )
+    same(model.apply(params, source, target, context_mask=seen), out)
+
+
 def test_transformer_options():
     block = nn.TransformerEncoderLayer(
         8, 4, norm=nn.RMSNorm, positions="rotary", kv_heads=2, use_bias=False, dropout=0.5
@@ -400,3 +424,19 @@ def test_layers_refuse_what_does_not_fit():
     layer = nn.MultiHeadAttention(8, 2)
     with pytest.raises(fx.ShapeError, match=r"x of shape \(\.\.\., length, 8\); x has shape \(5, 6\)"):
         layer.apply(layer.init(KEY), np.ones((5, 6)))
+
+
+def test_lengths_and_caches_that_are_known_to_overflow():
+    layer = nn.LSTM(3, 4)
+    params = layer.init(KEY)
+    for lengths in ([6, 1], [-1, 2]):
+        with pytest.raises(fx.OutOfBoundsError, match=r"from 0 to the 5 steps of x; got -?\d to \d"):
+            layer.apply(params, draw(2, 5, 3), lengths=lengths)
+    fx.jit(lambda n: layer.apply(params, draw(2, 5, 3), lengths=n))(np.array([6, 1]))
+    attention = nn.MultiHeadAttention(8, 2)
+    params, x = attention.init(KEY), draw(1, 3, 8)
+    _, cache = attention.apply(params, x, cache=attention.cache(1, 4))
+    with pytest.raises(fx.OutOfBoundsError, match="for 4 places holds 3 and gets 3 more"):
+        attention.apply(params, x, cache=cache)
+    _, cache = fx.jit(lambda cache: attention.apply(params, x[:, :1], cache=cache))(cache)
+    assert int(cache["length"]) == 4

@@ -50,6 +50,14 @@ EVERY = {
     "schedule_free_sgd": (lambda r: o.schedule_free_sgd(r, 5), 0.3),
     "schedule_free_adamw": (o.schedule_free_adamw, 0.3),
     "muon": (o.muon, 0.1),
+    "momo": (lambda r: o.momo(r, adapt_lower_bound=True), 0.2),
+    "momo_adam": (o.momo_adam, 0.2),
+    "dog": (lambda r: o.dog(r, ("distance", 0.1)), 1.0),
+    "dowg": (lambda r: o.dowg(r, 0.1), 1.0),
+    "cocob": (lambda r: o.cocob(r, 2.0), 1.0),
+    "madgrad": (o.madgrad, 0.1),
+    "acprop": (lambda r: o.acprop(r, eps_root=1e-3), 0.1),
+    "simplified_ademamix": (lambda r: o.simplified_ademamix(r, 0.9), 0.02),
     "sophia": (lambda r: o.sophia(r, gamma=1.0, clip_threshold=3.0), 0.1),
     "lbfgs": (lambda r: o.lbfgs(r, memory_size=3), 1.0),
     "lbfgs, no search": (lambda r: o.lbfgs(r, linesearch=None), 0.5),
@@ -72,7 +80,7 @@ EVERY = {
     "injected": (lambda r: o.inject_hyperparams(o.adamw)(r), 0.1),
     "plateau": (lambda r: o.chain(o.adam(r), o.reduce_on_plateau(0.5, 3)), 0.1),
 }
-REAL = {"sm3", "rprop", "lbfgs", "sophia", "masked", "by path"}
+REAL = {"sm3", "rprop", "cocob", "madgrad", "lbfgs", "sophia", "masked", "by path"}
 TARGET = {"b": RNG.normal(size=3), "v": RNG.normal(), "w": RNG.normal(size=(4, 3))}
 START = {"b": np.zeros(3), "v": 0.5, "w": np.ones((4, 3))}
 

@@ -86,6 +86,8 @@ only = lambda names, extra: lambda p, g: {k: v for k, v in extra(p, g).items() i
 READING = {
     "polyak": (lambda o: o.polyak_sgd(), ["value"], 50),
     "polyak, all": (lambda o: o.polyak_sgd(0.3, lambda count: 0.5, 4.0, 0.1, "sps+"), ["value"], 50),
+    "momo": (lambda o: o.momo(0.3, 0.8, 0.1, 0.1, True), ["value"], 30),
+    "momo_adam": (lambda o: o.momo_adam(0.3, 0.8, 0.9, 1e-3, 0.1, 0.1, True), ["value"], 30),
     "plateau": (lambda o: o.chain(o.adam(0.3), o.reduce_on_plateau(0.5, 2, 1e-3)), ["value"], 60),
     "plateau, all": (
         lambda o: o.chain(o.sgd(0.3, 0.95), o.reduce_on_plateau(0.5, 1, 0.0, 1e-3, 3, 2, 0.1)),

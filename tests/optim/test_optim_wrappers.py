@@ -195,3 +195,23 @@ def test_lbfgs_on_the_valley_of_rosenbrock():
     descending = np.asarray(values) > 1e-12
     assert (np.asarray(decrease)[descending] == 0).all() and (np.asarray(curvature)[descending] == 0).all()
     assert (np.diff(np.asarray(values)[descending]) < 0).all()
+
+
+def test_dpsgd():
+    """Clipped one by one, averaged, and noise of the stated size."""
+    grads = {"a": np.array([[3.0, 4.0], [0.3, 0.4]]), "b": np.array([0.0, 0.0])}
+    quiet = optim.dpsgd(0.1, 1.0, 0.0, 0, momentum=0.5)
+    params = {"a": fnp.zeros(2), "b": fnp.zeros(())}
+    state = quiet.init(params)
+    first, state = quiet.update(grads, state, params)
+    np.testing.assert_allclose(first["a"], [-0.1 * 0.45, -0.1 * 0.6], rtol=1e-6)
+    second, _ = quiet.update(grads, state, params)
+    np.testing.assert_allclose(second["a"], 1.5 * np.asarray(first["a"]), rtol=1e-6)
+    loud = optim.differentially_private_aggregate(2.0, 3.0, fx.random.key(1))
+    wide = {"w": np.zeros((5, 4_000))}
+    noise, after = loud.update(wide, loud.init(None))
+    assert abs(float(noise["w"].std()) / (2.0 * 3.0 / 5) - 1) < 0.05 and noise["w"].shape == (4_000,)
+    again, _ = loud.update(wide, after)
+    assert not np.array_equal(again["w"], noise["w"])
+    with pytest.raises(fx.ShapeError, match=r"of every example(.|\n)*in_axes"):
+        quiet.update(params, quiet.init(params), params)

@@ -261,6 +261,10 @@ def test_wrong_arguments(tmp_path):
         (lambda: go(evaluate=lambda p: 3.0), fx.ArgumentError, "dict of numbers"),
         (lambda: go(callbacks=[train.EarlyStopping(mode="up")]), fx.ArgumentError, "'min'"),
         (lambda: go(callbacks=[train.Checkpoint(tmp_path / "x.npz", every=0)]), fx.ArgumentError, "every"),
+        (lambda: train.Checkpoint("x.pt"), fx.ArgumentError, r"'x.pt' ends neither in .safetensors"),
+        (lambda: train.Checkpoint("x.npz", best="y"), fx.ArgumentError, "'y' ends neither"),
+        (lambda: train.Checkpoint("no/x.npz"), fx.ArgumentError, "'no', where it would save"),
+        (lambda: go(callbacks=[print]), fx.ArgumentError, "classes on fx.train.Callback; got <built-in"),
     ):
         with pytest.raises(error, match=text):
             wrong()
