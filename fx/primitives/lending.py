@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.avals import DYNAMIC
 from ..core.primitive import Axis
 from ..core.program import Program
 from ..core.transforms.vmap import mentions_axis
@@ -21,14 +22,15 @@ def lend(values: Sequence[Any], dims: Sequence[int | None], mask: Any) -> list[A
     """Values in which each element outside the mask stands in with those of the first one inside.
 
     What elements outside give is thrown away, but must be harmless: a loop body applied beyond its last trip, or a
-    branch not taken, may divide by zero, and 0 * nan is nan in the derivative.
+    branch not taken, may divide by zero, and 0 * nan is nan in the derivative. What a loop stacked for a number of
+    trips that only the run knows is as it is: the loop lent when it did so.
     """
     if mask.shape[0] == 0:
         return list(values)
     donor = argmax(mask, axis=0, dtype=np.dtype("int64"))
     lent = []
     for x, d in zip(values, dims, strict=True):
-        if d is not None:
+        if d is not None and DYNAMIC not in x.shape:
             start = [donor if i == d else np.int64(0) for i in range(x.ndim)]
             row = dynamic_slice(x, *start, sizes=tuple(1 if i == d else n for i, n in enumerate(x.shape)))
             along = reshape(mask, [n if i == d else 1 for i, n in enumerate(x.shape)])

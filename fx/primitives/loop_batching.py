@@ -11,7 +11,7 @@ from ..core.avals import Aval
 from ..core.primitive import Axis, Primitive
 from ..core.program import Program
 from ..core.transforms.forward import rewrite
-from ..core.transforms.vmap import batch_program, batch_walk, batched_avals
+from ..core.transforms.vmap import batch_program, batch_walk, batched_avals, home
 from .elementwise import convert, lt, select
 from .lending import column, has_collective, lend
 from .loop_layout import Layout
@@ -20,8 +20,9 @@ from .shape import full, move_axis, spread
 
 
 def batch_loop(prim: Primitive, axis: Axis, at: Layout, dims: Layout) -> Any:
-    xs = [x if d is None else move_axis(x, d, 1) for x, d in zip(at.xs, dims.xs, strict=True)]
-    slice_dims = tuple(None if d is None else 0 for d in dims.xs)
+    homes = [home(a) for a in at.body.in_avals[len(at.consts) + len(at.carry) :]]
+    slice_dims = tuple(None if d is None else h for d, h in zip(dims.xs, homes, strict=True))
+    xs = [x if d is None else move_axis(x, d, h + 1) for x, d, h in zip(at.xs, dims.xs, homes, strict=True)]
     consts = tuple(dims.consts)
     carry = tuple(d is not None for d in dims.carry)
     while True:
@@ -45,7 +46,7 @@ def batch_loop(prim: Primitive, axis: Axis, at: Layout, dims: Layout) -> Any:
         cond_dims = (*dims.cond_consts, *[0 if on else None for on in carry])
         cond, _ = batch_program(cond, cond_dims, axis)
     results = prim(*at.head, *at.cond_consts, *at.consts, *moved, *xs, **at.params(body=body, cond=cond))
-    ys = [None if d is None else 1 for d in out_dims[len(carry) :]]
+    ys = [None if d is None else d + 1 for d in out_dims[len(carry) :]]
     head = [None] if at.cond is not None else []
     return results, [*head, *[0 if on else None for on in carry], *ys]
 
@@ -69,6 +70,7 @@ def _batch_masked(
 ) -> Any:
     """Run until every element is done; finished ones keep their carry."""
     size, nk = axis.size, len(carry)
+    ys = [home(a) + 1 for a in at.body.out_avals[nk:]]
     if at.cond is not None:
         trips = full((size,), 0, "int64")
         body, cond = _masked_by_cond(at, dims, slice_dims, axis)
@@ -79,7 +81,7 @@ def _batch_masked(
                 sizes=(len(at.cond_consts), len(at.cond_consts) + len(at.consts), nk + 1),
             ),
         )  # fmt: skip
-        return [results[1], *results[2:]], [0] * (nk + 1) + [1] * (len(results) - nk - 2)
+        return [results[1], *results[2:]], [0] * (nk + 1) + ys
     trips = move_axis(at.head[0], dims.head[0], 0)
     longest = reduce_max(trips, axes=(0,)) if size else full((), 0, "int64")
     start = longest - np.int64(1) if at.reverse else full((), 0, "int64")
@@ -88,7 +90,7 @@ def _batch_masked(
         longest, trips, *at.consts, start, *carry, *xs,
         **at.params(body=body, sizes=(0, len(at.consts) + 1, nk + 1)),
     )  # fmt: skip
-    return results[1:], [0] * nk + [1] * (len(results) - nk - 1)
+    return results[1:], [0] * nk + ys
 
 
 def _masked_by_cond(at: Layout, dims: Layout, slice_dims: Any, axis: Axis) -> tuple[Program, Program]:
@@ -155,8 +157,8 @@ def _masked_outputs(
         inputs = lend(inputs, body_dims, mask)
     outs, out_dims = batch_walk(at.body, inputs, body_dims, axis, trace)
     outs = [
-        spread(x, axis.size, 0) if d is None else move_axis(x, d, 0)
-        for x, d in zip(outs, out_dims, strict=True)
+        spread(x, axis.size, h) if d is None else move_axis(x, d, h)
+        for x, d, h in zip(outs, out_dims, map(home, at.body.out_avals), strict=True)
     ]
     nk = len(carry)
     kept = [select(column(mask, new.ndim), new, old) for new, old in zip(outs[:nk], carry, strict=True)]

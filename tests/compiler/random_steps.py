@@ -238,7 +238,7 @@ def numbers(rng: Any, values: list[Any]) -> Any:
 def imaginary(rng: Any, values: list[Any]) -> Any:
     x = some(rng, values, is_main)
     z = some(rng, values, lambda v: v.dtype.kind == "c")
-    kind = int(rng.integers(6))
+    kind = int(rng.integers(9))
     if z is None or kind == 0:
         return None if x is None else x + 1j * fnp.cos(x)
     if kind == 1:
@@ -247,9 +247,37 @@ def imaginary(rng: Any, values: list[Any]) -> Any:
         return fnp.real(z) + fnp.imag(z)
     if kind == 3:
         return fnp.exp(z * 0.1) * fnp.conj(z)
-    if kind == 4 and z.ndim:
-        return fnp.sum(z, axis=int(rng.integers(z.ndim)))
+    if kind in (4, 5) and z.ndim:
+        unit = z / (1e-3 + fnp.abs(z))
+        return (fnp.sum if kind == 4 else fnp.prod)(unit, axis=int(rng.integers(z.ndim)))
+    if kind == 6:
+        return getattr(fnp, str(rng.choice(["arcsin", "arccos", "arctan", "arcsinh", "arctanh"])))(
+            z * 0.5 + 0.3j
+        )
+    if kind == 7:
+        return fnp.maximum(z, fnp.flip(z))
     return z / (fnp.abs(z) + 1)
+
+
+def spectrum(rng: Any, values: list[Any]) -> Any:
+    """Fourier transforms along one axis or two, and there and back."""
+    x = some(rng, values, lambda v: has_axis(v) and (is_main(v) or v.dtype.kind == "c") and 0 < v.size < 9000)
+    if x is None:
+        return None
+    axis, kind, norm = int(rng.integers(x.ndim)), int(rng.integers(5)), str(rng.choice(["ortho", "forward"]))
+    x = x / fnp.sqrt(fnp.asarray(x.size, fnp.real(x).dtype)) if norm == "ortho" else x
+    if kind == 0:
+        return fnp.fft.fftn(x, norm=norm)
+    if kind == 1:
+        return fnp.fft.ifft(x, axis=axis, norm=norm)
+    if kind == 2:
+        return fnp.real(fnp.fft.ifft(fnp.fft.fft(x, axis=axis) * 0.5, axis=axis))
+    x = fnp.real(x)
+    if kind == 3:
+        return fnp.fft.rfft(x, axis=axis, norm=norm)
+    n = x.shape[axis]
+    half = lambda v: fnp.fft.irfft(fnp.fft.rfft(v, axis=axis, norm=norm) * 2, n, axis=axis, norm=norm)
+    return half(x) if flag(rng) else fx.grad(lambda v: fnp.sum(fnp.sin(half(v))))(x)
 
 
 # Control flow
@@ -268,6 +296,33 @@ def repeat(rng: Any, values: list[Any]) -> Any:
         return lax.fori_loop(0, most, lambda i, c: (c[1], c[0] * 0.5, c[2]), (x, fnp.sin(x), x))[1]
     count = fnp.sum(x > 0) % 5
     return lax.fori_loop(0, count, lambda i, c: fnp.tanh(c + i), x)
+
+
+def backwards(rng: Any, values: list[Any]) -> Any:
+    """Reverse mode through loops whose trips only the run knows: in rows, in each other, in scans and branches."""
+    x = some(rng, values, lambda v: has_axis(v) and is_main(v) and 0 < v.size < 400 and v.shape[0] < 20)
+    if x is None:
+        return None
+    most, rate = int(rng.integers(0, 20)), float(rng.uniform(0.5, 0.9))
+    one = lambda v: lax.while_loop(lambda c: c[0] < most, lambda c: (c[0] + 1, fnp.sin(c[1] * rate)), (0, v))[
+        1
+    ]
+    down = lambda v: lax.while_loop(lambda w: fnp.abs(w) > 0.25, lambda w: w * rate * fnp.cos(w), v)
+    deep = lambda v: lax.while_loop(
+        lambda w: fnp.abs(w) > 0.4, lambda w: w * rate * fnp.cos(down(w + 0.1)), v
+    )
+    functions = [
+        one,
+        lambda v: fx.vmap(down)(v.reshape(-1)),
+        lambda v: fx.vmap(deep)(v.reshape(-1)[:7]),
+        lambda v: lax.scan(lambda c, a: (c * 0.5 + deep(a), c), v.reshape(-1)[0], v.reshape(-1)[:9])[1],
+        lambda v: fx.vmap(lambda a: lax.cond(a > 0, down, fnp.sin, a))(v.reshape(-1)[:9]),
+        lambda v: lax.cond(v.sum() > 0, one, lambda v: v * 2, v),
+        lambda v: one(fx.checkpoint(lambda w: fnp.exp(-one(w)))(v)),
+    ]
+    function = functions[int(rng.integers(len(functions)))]
+    gradient = fx.grad(lambda v: fnp.sum(fnp.sin(function(v))))
+    return gradient(x) if rng.random() < 0.7 else fx.jvp(gradient, (x,), (fnp.cos(x),))[1]
 
 
 def nested(rng: Any, values: list[Any]) -> Any:
@@ -395,6 +450,6 @@ STEPS = {
     f.__name__: f
     for f in (
         cumulate, window, convolve, order, at_run_time, bits, fallible, special, matrices, contraction, numbers,
-        imaginary, repeat, nested, choose, associative, mapped, differentiate, guarded, python,
+        imaginary, spectrum, repeat, backwards, nested, choose, associative, mapped, differentiate, guarded, python,
     )
 }  # fmt: skip

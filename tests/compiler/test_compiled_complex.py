@@ -16,18 +16,20 @@ UNARY = {
     "neg": 0, "conj": 0, "real": 0, "imag": 0, "isnan": 0, "isinf": 0, "isfinite": 0, "abs_": 2, "sign": 2,
     "exp": 4, "exp2": 4, "expm1": 4, "logistic": 6, "log": 2, "log1p": 2, "log2": 2, "log10": 2, "sqrt": 2, "rsqrt": 4,
     "sinh": 4, "cosh": 4, "tanh": 4, "sin": 4, "cos": 4, "tan": 4,
+    "asin": 5, "acos": 5, "atan": 5, "asinh": 5, "acosh": 5, "atanh": 5,
 }  # fmt: skip
 """Functions of one number, and by how many roundings of |f(z)| they may differ from NumPy."""
 
-BINARY = {"add": 0, "sub": 0, "mul": 0, "div": 0, "eq": 0, "ne": 0}
+BINARY = {"add": 0, "sub": 0, "mul": 0, "div": 0, "eq": 0, "ne": 0, "maximum": 0, "minimum": 0}
 POWERS = (-3, -2, -1, 0, 2, 3, 4, 7)
+INVERSES = ("asin", "acos", "atan", "asinh", "acosh", "atanh")
 EXPONENTS = [
     0.0, 1.0, 2.0, 3.0, 5.0, 37.0, 99.0, -1.0, -2.0, -63.0, 0.5, -0.5, 2.5, 1j, 1 + 1j, 2 - 1j, -0.25 - 0.25j,
     np.inf, -np.inf, np.nan, complex(1, np.nan),
 ]  # fmt: skip
 PARTS = [
     0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 20.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 1e30, -1e30, 90.0, -90.0,
-    200.0, 1e-42, 720.0, -745.0, 1e300, -1e300, 1e-310, 800.0,
+    200.0, 1e-42, 720.0, -745.0, 1e300, -1e300, 1e-310, 800.0, 1 + 2.0**-20, 1e16,
 ]  # fmt: skip
 
 
@@ -128,6 +130,34 @@ def test_errors_against_mpmath(dtype):
             if name == "log":
                 far = [abs((float(g.real) - e.real) / e.real) for g, e in zip(got, exact, strict=True)]
                 assert max(far) < 3 * unit
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_inverse_functions_in_each_part(dtype):
+    """At most 4 ulp of the part itself, on the plane, and close to branch points, axes and the unit circle."""
+    rng = np.random.default_rng(3)
+    wide = lambda: np.exp(rng.uniform(-30, 30, 24)) * rng.choice([-1, 1], 24)
+    near = lambda c: c + np.exp(rng.uniform(-35, -1, 24)) * rng.choice([-1, 1], 24)
+    circle, plain = np.exp(1j * rng.normal(size=24)), 4 * rng.normal(size=24)
+    points = [wide() + 1j * wide(), near(1) + 1e-6j * wide(), near(-1) + 1j * near(0), near(0) + 1j * near(1)]
+    points += [1e-8 * wide() + 1j * near(-1), plain + 1j * near(0), circle]
+    z = np.concatenate(points).astype(dtype)
+    z = z[z.imag != 0]
+    found = fx.jit(lambda z: [getattr(ew, n)(z) for n in INVERSES])(z)
+    with mpmath.workprec(250):
+        numbers = [mpmath.mpc(float(x.real), float(x.imag)) for x in z]
+        for name, got in zip(INVERSES, map(np.asarray, found), strict=True):
+            exact = [mpmath.mpc(getattr(mpmath, name)(x)) for x in numbers]
+            for part in ("real", "imag"):
+                far = [ulps(g, getattr(e, part)) for g, e in zip(getattr(got, part), exact, strict=True)]
+                assert max(far) < 4, (name, part, z[np.argmax(far)])
+
+
+def ulps(got, exact):
+    """How far a number is from an exact one."""
+    info = np.finfo(got.dtype)
+    last = max(mpmath.frexp(exact)[1] - 1, info.minexp) - info.nmant
+    return float(abs(mpmath.mpf(float(got)) - exact) / mpmath.ldexp(1, last))
 
 
 def test_branch_cuts_with_signed_zeros():
@@ -270,11 +300,28 @@ def test_donated_inputs_and_epilogues_of_the_fourier_transform():
     np.testing.assert_allclose(np.asarray(f(fnp.asarray(z.copy()), w)), want, rtol=1e-5, atol=1e-5)
 
 
-def test_what_python_still_runs():
-    z, w = arrays((3, 4), "complex64")
-    steps = fx.jit(lambda z, w: [fnp.maximum(z, w), fnp.arcsin(z) * 2, z.prod()]).explain(z, w).steps
-    titles = [s.title for s in steps if s.kind == "python"]
-    assert sorted(t.split()[0] for t in titles) == ["asin", "max", "prod"]
+PRODUCTS = [((), ()), ((7,), (0,)), ((3, 4), (0,)), ((3, 4), (1,)), ((2, 3, 4), (0, 2)), ((2, 3, 4), (1,)),
+            ((9, 37), (0,)), ((300, 9), (1,)), ((2, 3, 4, 5), (1, 3)), ((3, 1), ()), ((70_001,), (0,))]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_products_over_axes(dtype):
+    rng = np.random.default_rng(4)
+    for shape, axes in PRODUCTS:
+        z = np.exp(0.01 * rng.normal(size=shape) + 1j * rng.normal(size=shape)).astype(dtype)
+        [got], [want] = both(lambda z, axes=axes: [(z * 1).prod(axes)], z)
+        unit = float(np.finfo(dtype).eps)
+        np.testing.assert_allclose(got, want, rtol=(4 + max(shape, default=1)) * unit)
+    special_ones = special(dtype)[::3]
+    pairs = np.stack([special_ones, special_ones[::-1], np.roll(special_ones, 5)])
+    [got], [want] = both(lambda z: [z.prod(1)], np.ascontiguousarray(pairs.T))
+    np.testing.assert_array_equal(got, want)
+
+
+def test_high_powers():
+    z, _ = arrays((3, 4), "complex128")
+    [got], [want] = both(lambda z: [ew.integer_pow(z / fnp.abs(z), n=120)], z)
+    np.testing.assert_allclose(got, want, rtol=1e-13)
 
 
 def test_a_chain_is_one_nest():

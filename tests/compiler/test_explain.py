@@ -137,9 +137,16 @@ def test_the_reason_is_found_inside_of_loops():
 
 
 def test_a_length_that_only_the_run_knows():
-    root = lambda a: fx.lax.while_loop(lambda x: abs(x * x - a) > 1e-3, lambda x: (x + a / x) / 2, a)
-    reasons = [s.reason for s in explained(fx.grad(root), 2.0).steps if s.reason]
-    assert reasons and all("whose length only the run knows" in r for r in reasons)
+    """It is no reason by itself; loops that stack so share the fate of the one that calls Python."""
+    same = lambda x: fx.pure_callback(lambda v: v, fx.ShapeDtype((), "float32"), fx.lax.stop_gradient(x))
+    root = lambda step, a: fx.lax.while_loop(lambda x: abs(x * x - a) > 1e-3, step, a)
+    native = explained(fx.grad(lambda a: root(lambda x: (x + a / x) / 2, a)), np.float32(2))
+    assert {s.kind for s in native.steps} == {"control", "nest"}
+    mixed = explained(fx.grad(lambda a: root(lambda x: (x + a / same(x)) / 2, a)), np.float32(2))
+    assert [s.reason for s in mixed.steps if s.kind == "python"] == [
+        "in its body, pure_callback calls a Python function",
+        "scan has an axis whose length only the run knows, and shares it with a step that Python runs",
+    ]
 
 
 # The whole

@@ -2,22 +2,28 @@
 
 An inner Program becomes a function `void inner(ptr table, ptr arena)`; the table holds the addresses of its inputs
 and of its outputs. A loop calls it once a trip; the carry alternates between two places, of which the last trip's is
-the result itself.
+the result itself. What is stacked for an unknown number of trips stands in `stacks`: whoever makes such an array for
+steps of its own Program frees it after the last of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...compiler.fuse import fuse
 from ...compiler.kinds import is_static
 from ...compiler.memory_plan import Arena, Interval
-from ...compiler.schedule import Schedule
+from ...compiler.nest import View
+from ...compiler.schedule import Schedule, Step
 from ...core.program import Equation, Program, Var
 from ...primitives.cond import cond_p
 from ...primitives.loop import loop_p
 from ...primitives.loop_layout import Layout
+from ...primitives.markers import barrier_p
+from . import stacks
 from .llvm import NULL, Function, Value, const, i64
 from .operations.operation import Buffer
 from .target import HostTarget, operation_for
@@ -39,23 +45,85 @@ def schedule_of(program: Program) -> Schedule:
     return program.once("inner schedule", lambda: fuse(program, HostTarget(), owned=True))
 
 
+def native_steps(schedule: Schedule) -> list[bool]:
+    """Which steps are native code.
+
+    Those that share a stack of unknown length are only all together, between two steps that Python runs.
+    """
+    native = [s.eqn is None or operation_for(s.eqn) is not None or is_native(s.eqn) for s in schedule.steps]
+    if not grows(schedule.program):
+        return native
+    touched = [_stacks_of(s) for s in schedule.steps]
+    while (found := _with_stacks(schedule, native, touched)) != native:
+        native = found
+    return native
+
+
+def _stacks_of(step: Step) -> set[Var]:
+    """The stacks of unknown length that a step reads or writes."""
+    if step.eqn is None:
+        return set()
+    read = [x.base for x in step.operands if isinstance(x, View)]
+    return {v for v in (*read, *step.eqn.outputs) if stacks.is_stack(v.aval)}
+
+
+def _with_stacks(schedule: Schedule, native: Sequence[bool], touched: Sequence[set[Var]]) -> list[bool]:
+    """The native steps without those that share a stack with Python, or over a step that Python runs."""
+    program = schedule.program
+    results = [o.base if isinstance(o, View) else o for o in schedule.outputs]
+    outside = {*program.inputs, *results}
+    piece: dict[Var, int] = {}
+    number = 0
+    for mine, own in zip(native, touched, strict=True):
+        number += not mine
+        outside |= {v for v in own if not mine or piece.setdefault(v, number) != number}
+    return [mine and not own & outside for mine, own in zip(native, touched, strict=True)]
+
+
 def is_native(eqn: Equation) -> bool:
     """Whether an equation of control flow can be compiled with all that is inside."""
+    return all(p.once("native", lambda p=p: (_all_native(p),))[0] for p in _inner(eqn)) and _fits(eqn)
+
+
+def _inner(eqn: Equation) -> Sequence[Program]:
     if eqn.primitive is cond_p:
-        programs: Sequence[Program] = eqn.params["branches"]
-    elif eqn.primitive is loop_p:
-        programs = [p for p in (eqn.params["body"], eqn.params["cond"]) if p is not None]
-    else:
-        return False
-    return is_static(eqn) and all(p.once("native", lambda p=p: (_all_native(p),))[0] for p in programs)
+        found: Sequence[Program] = eqn.params["branches"]
+        return found
+    if eqn.primitive is loop_p:
+        return [p for p in (eqn.params["body"], eqn.params["cond"]) if p is not None]
+    return []
+
+
+def _fits(eqn: Equation) -> bool:
+    """Whether an equation is control flow in which only stacks have an unknown length."""
+    if eqn.primitive is not loop_p:
+        return eqn.primitive is cond_p
+    at = Layout(eqn.inputs, **eqn.params)
+    return not any(stacks.is_stack(v.aval) for v in (*at.head, *at.cond_consts, *at.carry))
 
 
 def _all_native(program: Program) -> bool:
-    if not all(is_static(e) for e in program.equations):
+    stacked = [v for v in program.outputs if stacks.is_stack(v.aval)]
+    made = {v for e in program.equations if e.primitive in (loop_p, cond_p) for v in e.outputs}
+    if len(set(stacked)) < len(stacked) or not made.issuperset(stacked):
+        return False  # a stack has one owner
+    if not all(is_static(e) or e.primitive in (loop_p, cond_p, barrier_p) for e in program.equations):
         return False
     return all(
         s.eqn is None or operation_for(s.eqn) is not None or is_native(s.eqn)
         for s in schedule_of(program).steps
+    )
+
+
+def grows(program: Program) -> bool:
+    """Whether there are stacks of an unknown number of rows inside, or among the inputs."""
+    return program.once("grows", lambda: (_grows(program),))[0]
+
+
+def _grows(program: Program) -> bool:
+    values = (*program.inputs, *[v for e in program.equations for v in e.outputs])
+    return any(stacks.is_stack(v.aval) for v in values) or any(
+        grows(p) for e in program.equations for p in _inner(e)
     )
 
 
@@ -96,7 +164,9 @@ class Repeat:
     """loop: scan, while_loop, fori_loop, map."""
 
     def __init__(self, emission: Emission, eqn: Equation):
+        self.eqn, self.wary = eqn, emission.wary
         self.at = at = Layout(eqn.inputs, **eqn.params)
+        self.grows = self.wary and grows(at.body)
         self.body = emission.inner(at.body)
         self.cond = emission.inner(at.cond) if at.cond is not None else None
         body = at.body
@@ -119,13 +189,15 @@ class Repeat:
         count = len(self.body.program.inputs) + len(self.body.program.outputs)
         self.table = f.alloca("ptr", count)
         self._fill(0, [b.pointer for b in at.consts])
-        if self.cond is not None:
-            trips = self._while(at, carry)
-            assert count_out is not None
-            f.store(trips, count_out.pointer)
+        self.stacks = [b for b in ys if stacks.is_stack(b)]
+        for b in self.stacks:
+            stacks.start(f, b.pointer)
+        if count_out is not None:
+            with self._unless_failed():
+                f.store(self._while(at, carry, ys), count_out.pointer)
             return
         n = i64(at.length) if at.length is not None else _load_index(f, at.head[0])
-        self._counted(at, carry, ys, n)
+        self._counted(at, carry, ys, self._with_room(at, n))
 
     def _place(self, key: Any) -> Value:
         """The address of a part of the scratch memory."""
@@ -134,6 +206,29 @@ class Repeat:
     def _fill(self, at: int, pointers: Sequence[Value]) -> None:
         for i, p in enumerate(pointers, at):
             self.f.store(p, self.f.gep("ptr", self.table, i64(i)), 8)
+
+    @contextmanager
+    def _unless_failed(self) -> Iterator[None]:
+        """What stands inside need not end once there has been no memory for a stack; then it does not run."""
+        if not self.wary:
+            yield
+            return
+        with self.f.when(self.f.not_(stacks.has_failed(self.f))):
+            yield
+
+    def _with_room(self, at: Any, n: Value) -> Value:
+        """The number of trips, with room for what they stack; fewer if stacks end early because memory did."""
+        f = self.f
+        for b in at.xs:
+            if stacks.is_stack(b):
+                rows = stacks.rows(f, b.pointer)
+                n = f.select(f.icmp("slt", rows, n), rows, n)
+        for b in self.stacks:
+            there = stacks.reserve(f, b, n)
+            with f.when(f.not_(there)):
+                stacks.refuse(f, self.eqn, b, n)
+            n = f.select(there, n, i64(0))
+        return n
 
     def _counted(self, at: Any, carry: list[Buffer], ys: list[Buffer], n: Value) -> None:
         f, first = self.f, len(at.consts)
@@ -155,7 +250,8 @@ class Repeat:
             for k, p in zip(changing, target, strict=True):
                 out[k] = p
             self._fill(len(self.body.program.inputs), [*out, *[_slice(f, y, t) for y in ys]])
-            f.call(self.body.name, "void", [self.table, body_arena])
+            with self._unless_failed() if self.grows else nullcontext():
+                f.call(self.body.name, "void", [self.table, body_arena])
             loop.next(*target)
         none = f.icmp("sle", n, i64(0))
         with f.when(none):
@@ -164,7 +260,7 @@ class Repeat:
         for k in set(range(len(carry))) - set(changing):
             _copy(f, start[k], results[k], carry[k])
 
-    def _while(self, at: Any, carry: list[Buffer]) -> Value:
+    def _while(self, at: Any, carry: list[Buffer], ys: list[Buffer]) -> Value:
         """Trips until the predicate is false; the last carry is copied to the result."""
         f, first = self.f, len(at.consts)
         assert self.cond is not None
@@ -192,6 +288,7 @@ class Repeat:
         going = f.icmp("ne", f.load("i8", flag), const("i8", 0))
         f.branch_if(going, body, after)
         f.block(body)
+        self._make_room(trip, after)
         odd = f.icmp("eq", f.and_(trip, i64(1)), i64(1))
         target = [
             f.select(odd, b, a) if k in self.changing else pointers[k]
@@ -199,11 +296,16 @@ class Repeat:
         ]
         self._fill(first, [*pointers, *[_slice(f, x, trip) for x in at.xs]])
         out = [t if k in self.changing else places[1][k] for k, t in enumerate(target)]
-        self._fill(len(self.body.program.inputs), out)
+        self._fill(len(self.body.program.inputs), [*out, *[_slice(f, y, trip) for y in ys]])
         f.call(self.body.name, "void", [self.table, body_arena])
         following = f.add(trip, i64(1))
+        for b in self.stacks:
+            stacks.set_rows(f, b.pointer, following)
         end = f.label
-        f.branch(head)
+        if self.grows:
+            f.branch_if(stacks.has_failed(f), after, head)
+        else:
+            f.branch(head)
         for i, (phi, a, b) in enumerate(zip(now, (i64(0), *start), (following, *target), strict=True)):
             f.lines[place + i] = (
                 f"  {phi.text} = phi {phi.type} [ {a.text}, %{before} ], [ {b.text}, %{end} ]"
@@ -213,6 +315,21 @@ class Repeat:
             with f.when(f.icmp("ne", p, b.pointer)):
                 _copy(f, p, b.pointer, b)
         return trip
+
+    def _make_room(self, trip: Value, after: str) -> None:
+        """Room in all stacks for one more row; without memory, the loop ends."""
+        if not self.stacks:
+            return
+        f = self.f
+        full, refused, ready = f.new_label("full"), f.new_label("refused"), f.new_label("ready")
+        f.branch_if(stacks.is_full(f, self.stacks[0].pointer, trip), full, ready)
+        f.block(full)
+        there = functools.reduce(f.and_, [stacks.grow(f, b) for b in self.stacks])
+        f.branch_if(there, ready, refused)
+        f.block(refused)
+        stacks.refuse(f, self.eqn, max(self.stacks, key=stacks.row_bytes), f.mul(trip, i64(2)))
+        f.branch(after)
+        f.block(ready)
 
 
 def _load_index(f: Function, b: Buffer) -> Value:
@@ -232,6 +349,8 @@ def _table(f: Function, pointers: Sequence[Value]) -> Value:
 
 def _slice(f: Function, b: Buffer, t: Value) -> Value:
     """Row t of a stack."""
+    if stacks.is_stack(b):
+        return stacks.row(f, b, t)
     size = b.dtype.itemsize * (b.strides[0] if b.shape[0] else 0)
     return f.gep("i8", b.pointer, f.mul(t, i64(size)))
 

@@ -18,8 +18,8 @@ from ...compiler.nest import View, row_major
 from ...compiler.schedule import Schedule, Step
 from ...core.program import Program, Var
 from ...core.structure import Literal
-from . import crowds
-from .control import Branch, Inner, Repeat, control_for, is_native, outputs_of, schedule_of
+from . import crowds, stacks
+from .control import Branch, Inner, Repeat, control_for, grows, native_steps, outputs_of, schedule_of
 from .llvm import Function, Module, Value, i64
 from .loops import Plan
 from .nests import Kernel, emit_nest
@@ -75,7 +75,8 @@ class Emission:
     def __init__(self, schedule: Schedule, module: Module, prefix: str = ""):
         self.schedule, self.steps = schedule, schedule.steps
         self.module, self.prefix = module, prefix
-        self.native = [_is_native(s) for s in self.steps]
+        self.native = [True] * len(self.steps) if prefix else native_steps(schedule)
+        self.wary = grows(schedule.program)
         self.kernels: dict[int, list[Kernel]] = {}
         self.controls: dict[int, Branch | Repeat] = {}
         self.times: Value | None = None
@@ -111,7 +112,9 @@ class Emission:
         if program not in known:
             name = f"inner{len(known)}"
             known[program] = Inner(name, 0, program)
-            known[program] = type(self)(schedule_of(program), self.module, f"{name}_").function(name, program)
+            own = type(self)(schedule_of(program), self.module, f"{name}_")
+            own.wary = self.wary
+            known[program] = own.function(name, program)
         return known[program]
 
     def function(self, name: str, program: Program) -> Inner:
@@ -178,7 +181,7 @@ class Emission:
             if v in crossing:
                 self.registers.setdefault(v, len(self.registers))
                 continue
-            x = Interval(v, v.aval.nbytes, born[v], last[v])
+            x = Interval(v, stacks.stored_bytes(v.aval), born[v], last[v])
             for u in self.reads(n) if self.steps[n].eqn is None else ():
                 key = self.same.get(u, u)
                 if key in inside and inside[key].last == self.span(n)[1] and self.in_place(n, u, v):
@@ -348,6 +351,7 @@ class Emission:
         )
         if step.eqn is not None:
             self.operation(f, n, step)
+            self.free_stacks(f, n)
             return
         at, writers = 0, []
         for kernel in self.kernels[n]:
@@ -356,6 +360,12 @@ class Emission:
             )
             at += aligned(kernel.scratch) if kernel.scratch else 0
         self.divided(f, writers)
+
+    def free_stacks(self, f: Function, n: int) -> None:
+        """Give back the memory of stacks that no later step reads; those of the caller's are the caller's."""
+        for v in dict.fromkeys((*self.reads(n), *self.writes(n))):
+            if stacks.is_stack(v.aval) and v not in self.slots and self.last[v] == n:
+                stacks.free(f, v.aval, self.pointer(f, v))
 
     def scratch(self, f: Function, n: int) -> Value:
         offset = self.arena.offsets.get(("scratch", n))
@@ -414,7 +424,3 @@ class Emission:
         dtype = x.base.aval.dtype
         start = f.gep("i8", self.pointer(f, x.base), i64(x.offset * dtype.itemsize))
         return Buffer(start, x.shape, x.strides, dtype)
-
-
-def _is_native(step: Step) -> bool:
-    return step.eqn is None or operation_for(step.eqn) is not None or is_native(step.eqn)

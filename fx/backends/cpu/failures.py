@@ -1,9 +1,10 @@
-"""How native code reports a LinAlgError: it notes it for its thread, and whoever called it raises it.
+"""How native code reports a LinAlgError, or a lack of memory: it notes it for its thread, whoever called it raises it.
 
     void fx_fail(ptr text, i64 index)   note a failure, unless the thread has noted one already
+    i1   fx_failed()                    whether the thread has noted one
 
-`text` is a constant of the module, made by `text_of`. After a call of a program with operations that may fail,
-`take()` gives the error, or None.
+`text` is a constant of the module, made by `text_of` or `memory_text`. After a call of a program with operations that
+may fail, `take()` gives the error, or None.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...core import errors
-from ...core.avals import Aval
+from ...core.avals import Aval, format_bytes
 from .engine import Linked, engine
 from .llvm import NULL, Function, Module, Value, i64
 from .object_cache import cached_object
 
 _RECORD = 16
 """Bytes of a thread's note: the address of the text and the index."""
+_MEMORY = "memory"
+"""Begins the text of a lack of memory."""
 
 
 def ensure() -> None:
@@ -33,19 +37,34 @@ def ensure() -> None:
 def text_of(m: Module, a: Aval, problem: str, advice: str, whole: str) -> Value:
     """The constant that describes a failure in matrices `a`, of which there is a batch called `whole`."""
     shape = ",".join(map(str, a.shape))
-    content = "\x1f".join((a.dtype.name, shape, problem, advice, whole)).encode() + b"\0"
+    return _constant(m, (a.dtype.name, shape, problem, advice, whole))
+
+
+def memory_text(m: Module, what: str, advice: str) -> Value:
+    """The constant that says for what there is no memory; the index is the number of bytes."""
+    return _constant(m, (_MEMORY, what, advice))
+
+
+def _constant(m: Module, parts: Sequence[str]) -> Value:
+    content = "\x1f".join(parts).encode() + b"\0"
     name = f"failure.{hashlib.sha256(content).hexdigest()[:16]}"
     return m.data(name, np.frombuffer(content, np.uint8), align=1)
 
 
-def take() -> errors.LinAlgError | None:
+def take() -> Exception | None:
     """The failure that native code noted on this thread; it is forgotten here."""
     noted = _functions()()
     if not noted:
         return None
     record = ctypes.cast(noted, ctypes.POINTER(ctypes.c_int64))
     text, record[0] = ctypes.string_at(record[0]).decode(), 0
-    return _error(record[1], *text.split("\x1f"))
+    first, *rest = text.split("\x1f")
+    return _out_of_memory(record[1], *rest) if first == _MEMORY else _error(record[1], first, *rest)
+
+
+def _out_of_memory(nbytes: int, what: str, advice: str) -> errors.OutOfMemoryError:
+    missing = f"{what}: there is no memory for {nbytes} bytes ({format_bytes(nbytes)})."
+    return errors.OutOfMemoryError(errors.lines(missing, advice))
 
 
 def _error(index: int, dtype: str, shape: str, problem: str, advice: str, whole: str) -> errors.LinAlgError:
@@ -60,7 +79,8 @@ def _functions() -> Any:
     linked = _library()
     signature = ctypes.PYFUNCTYPE(ctypes.c_void_p)
     ctypes.CFUNCTYPE(None)(linked.address["fx_failures_start"])()
-    engine().provide("fx_fail", linked.address["fx_fail"])
+    for name in ("fx_fail", "fx_failed"):
+        engine().provide(name, linked.address[name])
     return signature(linked.address["fx_failure"])
 
 
@@ -71,9 +91,10 @@ def _library() -> Linked:
     _emit_start(m)
     _emit_fail(m)
     _emit_failure(m)
+    _emit_failed(m)
     text = str(m)
     code = cached_object(text, lambda: engine().object_code(text))
-    return engine().link(code, ["fx_failures_start", "fx_fail", "fx_failure"])
+    return engine().link(code, ["fx_failures_start", "fx_fail", "fx_failed", "fx_failure"])
 
 
 def _emit_start(m: Module) -> None:
@@ -114,3 +135,8 @@ def _emit_failure(m: Module) -> None:
     holds = lambda: [f.select(f.icmp("eq", f.load("ptr", note), NULL), NULL, note)]
     [noted] = f.choose(f.icmp("eq", note, NULL), lambda: [NULL], holds)
     f.ret(noted)
+
+
+def _emit_failed(m: Module) -> None:
+    f = m.function("fx_failed", "i1", internal=False)
+    f.ret(f.icmp("ne", f.call("fx_failure", "ptr", []), NULL))

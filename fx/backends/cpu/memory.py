@@ -25,6 +25,7 @@ from ...compiler.schedule import Step
 from ...core import tree
 from ...core.program import Program, Var
 from ...core.structure import Literal
+from .control import grows
 from .executable import KEPT_ARENA
 from .steps import StepReader, line_of, names_of, operation_title, reads
 
@@ -62,6 +63,7 @@ class _Planned:
         end = sum(b.nbytes for b in (*fresh, *returned))
         end += self.emitted.arena.nbytes if self.emitted.arena.nbytes <= KEPT_ARENA else 0
         variables = [*self.program.inputs, *[v for v, _ in stored.values()]]
+        exact = not grows(self.program) and all(is_known(v.aval) for v in variables)
         python = [s for s in self.emitted.parts if isinstance(s, Step) and not _is_callback(s)]
         return MemoryReport(
             name=self.program.name,
@@ -72,7 +74,7 @@ class _Planned:
             least=peak(self.emitted.intervals),
             donated=donated,
             planned=True,
-            exact=all(is_known(v.aval) for v in variables),
+            exact=exact,
             unplanned=", ".join(dict.fromkeys(s.eqn.primitive.name for s in python if s.eqn is not None)),
         )
 

@@ -14,7 +14,7 @@ from ...compiler.schedule import Schedule, Step
 from ...core.program import Equation, Program, Var, _Names as Names, format_equation
 from ...core.source import Source
 from ...core.structure import Literal
-from .control import is_native, schedule_of
+from .control import is_native, native_steps, schedule_of
 from .limits import Limits
 from .loops import Plan
 from .operations import OPERATIONS
@@ -32,10 +32,12 @@ def names_of(program: Program) -> Names:
 
 
 class StepReader:
-    """Reads a schedule; with `limits`, estimates the times of its steps."""
+    """Reads a schedule, `inside` control flow or not; with `limits`, estimates the times of its steps."""
 
-    def __init__(self, schedule: Schedule, limits: Limits | None = None):
+    def __init__(self, schedule: Schedule, limits: Limits | None = None, inside: bool = False):
         self.schedule, self.limits = schedule, limits
+        native = [True] * len(schedule.steps) if inside else native_steps(schedule)
+        self.kinds = [kind_of(s) if on else "python" for s, on in zip(schedule.steps, native, strict=True)]
         self.names = names_of(schedule.program)
         self.makers = {v: e for e in schedule.program.equations for v in e.outputs}
 
@@ -50,7 +52,7 @@ class StepReader:
         limit, seconds = self.bound(work, equations, inner)
         return StepReport(
             number=n,
-            kind=kind_of(step),
+            kind=self.kinds[n],
             title=self.title(step),
             equations=tuple(format_equation(e, self.names) for e in equations),
             lines=lines_of(equations),
@@ -60,7 +62,7 @@ class StepReader:
             limit=limit,
             seconds=seconds,
             chunks=max((Plan(nest).chunks for nest in step.nests), default=1) if step.eqn is None else None,
-            reason=why_python(step.eqn) if kind_of(step) == "python" else "",
+            reason=why_python(step.eqn) if step.eqn is not None and self.kinds[n] == "python" else "",
             inner=inner,
         )
 
@@ -80,7 +82,7 @@ class StepReader:
     def inner(self, step: Step) -> tuple[InnerReport, ...]:
         """The steps inside control flow; where Python runs it, its Programs are compiled on their own."""
         return tuple(
-            InnerReport(x.role, x.trips, StepReader(schedule_of(x.program), self.limits).steps())
+            InnerReport(x.role, x.trips, StepReader(schedule_of(x.program), self.limits, inside=True).steps())
             for x in (inner_programs(step.eqn) if step.eqn is not None else ())
         )
 
@@ -127,7 +129,7 @@ class StepReader:
                 nodes.append(Node(maker[v], kind, title, str(v.aval)))
         for n, step in enumerate(self.schedule.steps):
             key = f"s{n}"
-            nodes.append(Node(key, _KINDS[kind_of(step)], f"{n} {self.title(step)}", self.summary(step)))
+            nodes.append(Node(key, _KINDS[self.kinds[n]], f"{n} {self.title(step)}", self.summary(step)))
             edges += [Edge(maker[v], key, self.array(v)) for v in reads(step) if v in maker]
             maker.update((v, key) for v in writes(step))
         for i, o in enumerate(self.schedule.outputs):
@@ -214,14 +216,15 @@ def operation_title(eqn: Equation) -> str:
 def why_python(eqn: Equation) -> str:
     """Why an equation has no native form here."""
     name = eqn.primitive.name
-    if not is_static(eqn):
-        return f"{name} has an axis whose length only the run knows"
     if "callback" in eqn.params:
         return f"{name} calls a Python function"
     for x in inner_programs(eqn):
         for inner in schedule_of(x.program).steps:
             if inner.eqn is not None and not has_native_form(inner.eqn):
                 return f"in its {x.role}, {why_python(inner.eqn)}"
+    if not is_static(eqn):
+        shared = ", and shares it with a step that Python runs" if is_native(eqn) else ""
+        return f"{name} has an axis whose length only the run knows{shared}"
     operands = ", ".join(str(v.aval) for v in eqn.inputs)
     if name not in OPERATIONS:
         return f"there is no native form of {name} of {operands}"

@@ -16,6 +16,7 @@ from .llvm import Function, Value
 from .math import (
     complex_arithmetic,
     complex_functions,
+    complex_inverses,
     error_functions,
     exponentials,
     gamma_functions,
@@ -78,7 +79,8 @@ def _lifted_complex(body: Callable[..., Any]) -> Callable[..., Any]:
 
 COMPLEX_FUNCTIONS: dict[str, Callable[..., Any]] = {
     name: _lifted_complex(body)
-    for name, body in (complex_arithmetic.FUNCTIONS | complex_functions.FUNCTIONS).items()
+    for table in (complex_arithmetic, complex_functions, complex_inverses)
+    for name, body in table.FUNCTIONS.items()
 }
 
 
@@ -87,4 +89,6 @@ def complex_function(name: str, params: dict[str, Any]) -> Callable[..., Any] | 
     if name != "integer_pow":
         return COMPLEX_FUNCTIONS.get(name)
     n = params["n"]
-    return _lifted_complex(lambda z: complex_arithmetic.integer_power(z, n)) if abs(n) < 100 else None
+    if abs(n) < 100:
+        return _lifted_complex(lambda z: complex_arithmetic.integer_power(z, n))
+    return _lifted_complex(lambda z: complex_functions.power(z, Z(z.re.of(float(n)), z.re.of(0.0))))

@@ -170,7 +170,7 @@ def _loop(at: _Inliner, eqn: Equation, inputs: tuple[Atom, ...]) -> Expansion | 
     layout = Layout(inputs, **eqn.params)
     body, nk = layout.body, len(layout.carry)
     stacked = eqn.outputs[nk:]
-    if layout.length not in (0, 1) or any(DYNAMIC in v.aval.shape for v in stacked):
+    if layout.length not in (0, 1) or any(DYNAMIC in v.aval.shape for v in (*stacked, *layout.xs)):
         return None
     if layout.length == 0:
         return _nothing(at, eqn, layout.carry)

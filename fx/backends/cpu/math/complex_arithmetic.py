@@ -103,6 +103,20 @@ def differ(z: Z, w: Z) -> X:
     return z.re.differs(w.re) | z.im.differs(w.im)
 
 
+def maximum(z: Z, w: Z) -> Z:
+    """By the real part, then by the imaginary one; a NaN in either, the first operand's first."""
+    return choose(is_nan(z) | _comes_last(z, w), z, w)
+
+
+def minimum(z: Z, w: Z) -> Z:
+    return choose(is_nan(z) | _comes_last(negative(z), negative(w)), z, w)
+
+
+def _comes_last(z: Z, w: Z) -> X:
+    numbers = ~(z.im.is_nan() | w.im.is_nan())
+    return (z.re > w.re) & numbers | z.re.equals(w.re) & (z.im >= w.im)
+
+
 def is_nan(z: Z) -> X:
     return z.re.is_nan() | z.im.is_nan()
 
@@ -117,7 +131,8 @@ def is_finite(z: Z) -> X:
 
 FUNCTIONS = {
     "neg": negative, "conj": conjugate, "add": add, "sub": subtract, "mul": multiply, "div": divide, "abs": size,
-    "sign": sign, "eq": equal, "ne": differ, "isnan": is_nan, "isinf": is_infinite, "isfinite": is_finite,
-    "real": lambda z: z.re, "imag": lambda z: z.im, "complex": Z, "select": choose,
+    "sign": sign, "max": maximum, "min": minimum, "eq": equal, "ne": differ, "isnan": is_nan, "isinf": is_infinite,
+    "isfinite": is_finite, "real": lambda z: z.re, "imag": lambda z: z.im, "complex": Z,
+    "select": choose,
 }  # fmt: skip
 """By the primitive's name."""

@@ -38,17 +38,21 @@ def logistic(z: Z) -> Z:
 
 
 def expm1(z: Z) -> Z:
-    """expm1(x) cos y - 2 sin(y/2)**2, and the imaginary part of exp."""
+    """expm1(x) cos y - 2 sin(y/2)**2, and the imaginary part of exp; at infinities what the array API says."""
     x, y = z
-    half = real_sin(y * 0.5)
-    return Z(real_expm1(x) * real_cos(y) - 2.0 * half * half, real_exp(x) * real_sin(y))
+    half, real = real_sin(y * 0.5), real_expm1(x)
+    on_axis, endless = y.equals(0.0), ~(abs(y) < math.inf)
+    low, high = x.equals(-math.inf), x.equals(math.inf) & endless
+    re = select(low, -1.0, select(high, x, real * real_cos(y) - 2.0 * half * half))
+    im = select(low & endless, 0.0, select(high, math.nan, real_exp(x) * real_sin(y)))
+    return Z(select(on_axis, real + 0.0, re), select(on_axis, y, im))
 
 
 def log(z: Z) -> Z:
-    return Z(_log_of_size(z), atan2(z.im, z.re))
+    return Z(log_of_size(z), atan2(z.im, z.re))
 
 
-def _log_of_size(z: Z) -> X:
+def log_of_size(z: Z) -> X:
     """log |z|; near |z| = 1 from |z|**2 - 1, whose terms cancel, to twice the digits."""
     x, y = abs(z.re), abs(z.im)
     m, n = select(x > y, x, y), select(x > y, y, x)
@@ -185,7 +189,7 @@ def tanh(z: Z) -> Z:
     re = select(far, copysign(x.of(1.0), x), s * c / below)
     endless = ~(abs(y) < math.inf)
     re = select(endless & (a < math.inf), select(x.equals(0.0), x, math.nan), re)
-    im = select(endless & a.equals(math.inf), copysign(x.of(0.0), y), im)
+    im = select(a.equals(math.inf), copysign(x.of(0.0), y), im)
     return Z(re, select(y.equals(0.0), y, im))
 
 
