@@ -127,7 +127,7 @@ def signature(nest: Nest) -> tuple[Any, list[Any]]:
 class _Emitter(Sums):
     def __init__(self, module: Module, plan: Plan, name: str):
         self.module, self.plan, self.nest, self.name = module, plan, plan.nest, name
-        self.bases = list(dict.fromkeys(a.base for a in plan.all_accesses()))
+        self.bases = plan.bases
         self.late = [v for v in plan.reductions if plan.ends_late(v)]
         self.regions, self.scratch = self._regions()
 
