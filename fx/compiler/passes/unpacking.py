@@ -10,7 +10,6 @@ implementation on arrays of positions.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -21,8 +20,7 @@ from ...core.avals import Aval
 from ...core.dtypes import is_low_precision
 from ...core.primitive import Primitive
 from ...core.program import Equation, Program, Var, effectful
-from ...primitives import elementwise as ew
-from ...primitives import reductions, shape
+from ...primitives import elementwise as ew, reductions, shape
 from ...primitives.contraction import contract_p, parse
 from ...primitives.loop import loop_p
 from ...primitives.loop_layout import Layout
@@ -237,7 +235,9 @@ def _folded(at: Rewriter, pair: Primitive, terms: Sequence[Atom], eqn: Equation)
     if len(terms) == 1:
         return terms[0]
     half = (len(terms) + 1) // 2
-    return at.emit(pair, [_folded(at, pair, part, eqn) for part in (terms[:half], terms[half:])], {}, eqn.source)
+    return at.emit(
+        pair, [_folded(at, pair, part, eqn) for part in (terms[:half], terms[half:])], {}, eqn.source
+    )
 
 
 def _contracted(numbers: _Numbers, eqn: Equation) -> list[Atom]:
