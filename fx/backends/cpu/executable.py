@@ -23,6 +23,8 @@ from .. import pool
 from . import failures, layout, threads
 from .emission import TIMES, Emission, Emitted, Segment, emit
 from .engine import engine
+from .generation import bundle, unbundled
+from .parts import parts
 from .labels import Label, arena_label, labels_of, out_of_memory
 from .object_cache import cached_object
 from .target import HostTarget
@@ -79,11 +81,11 @@ class Executable:
         self.from_disk = True
         code = cached_object(emitted.text, self._generate)
         exports = emitted.exports + [TIMES] * self.profiled
-        self.linked = engine().link(code, exports, imports)
+        self.linked = engine().link(unbundled(code), exports, imports)
 
     def _generate(self) -> bytes:
         self.from_disk = False
-        return engine().object_code(self.emitted.text)
+        return bundle(engine().objects(parts(self.emitted.emission.module)))
 
     def _prepare(self) -> None:
         emitted, registers = self.emitted, self.emitted.registers

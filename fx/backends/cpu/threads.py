@@ -138,7 +138,7 @@ def _words(path: str) -> list[str]:
 
 def _build() -> _Pool:
     text = library()
-    code = cached_object(text, lambda: engine().object_code(text))
+    code = cached_object(text, lambda: engine().object_code(text, quick=True))
     linked = engine().link(code, EXPORTS)
     for kept in (linked.library, engine().jit):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))  # a worker may run until the process ends

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..engine import host
-from ..llvm import NULL, Function, Value, i64
+from ..llvm import NULL, Function, Module, Value, i64
 from .axes import Axis
 from .jobs import BATCH_AXES, PLAN, PRIVATE, SHARED
-from .library import SUFFIX, library
+from .library import SUFFIX, provide
+from .micro_kernel import PARAMS as KERNEL_PARAMS, kernel_name
+from .packing import PARAMS as PACK_PARAMS, packer_name, way_of
 from .tiles import Tile, tile
 
 
@@ -62,7 +65,6 @@ def emit_product(
 
     k is at least 1; at most BATCH_AXES batch axes. `first` is where the matrix of the epilogue starts.
     """
-    library(p.scalar)
     parts = parts_of(p, hooks)
     if parts == 1:
         _call(f, p, a, b, c, hooks, first)
@@ -82,7 +84,9 @@ def _call(
     name = next(n for n in names if n not in f.module.globals)
     record = f.module.data(name, np.array(PLAN.array(values), np.int64))
     entry = f"fx_{'gemv' if alone else 'gemm'}_{SUFFIX[p.scalar]}"
-    f.call(entry, "void", [record, a, b, c, first or c, *hooks])
+    provide(p.scalar, [entry])
+    kit = NULL if alone else emit_kit(f.module, p.scalar, kit_of(p, values, hooks))
+    f.call(entry, "void", [record, a, b, c, first or c, *hooks, kit])
 
 
 def _in_parts(f: Function, p: Product, parts: int, a: Value, b: Value, c: Value) -> None:
@@ -94,8 +98,36 @@ def _in_parts(f: Function, p: Product, parts: int, a: Value, b: Value, c: Value)
     if rest := p.k - parts * depth:
         a, b = (f.gep(p.scalar, x, i64(parts * depth * step)) for x, step in ((a, p.a_k), (b, p.b_k)))
         _call(f, p._replace(k=rest, c_row=p.n, accumulate=True), a, b, memory)
+    provide(p.scalar, [f"fx_sum_parts_{SUFFIX[p.scalar]}"])
     f.call(f"fx_sum_parts_{SUFFIX[p.scalar]}", "void", [memory, i64(parts), i64(size), c])
     f.call("fx_workspace_give", "void", [memory])
+
+
+def kit_of(p: Product, values: dict[str, int], hooks: Hooks = NO_HOOKS) -> list[str | None]:
+    """The functions that a product uses, by their place in the kit: tasks and blocks are cut at whole tiles."""
+    t, suffix = tile(p.scalar), SUFFIX[p.scalar]
+    ways = {"a": way_of(p.a_row, p.a_k), "b": way_of(p.b_col, p.b_k)}
+    packed = {"a": values["pack_a"] and hooks.pack_a is NULL, "b": values["pack_b"] and hooks.pack_b is NULL}
+    packers = [packer_name(x, ways[x], suffix) if packed[x] else None for x in ways]
+    heights = {min(p.m, t.rows), p.m % t.rows}
+    widths = {-(-min(p.n, t.cols) // t.lanes), -(-(p.n % t.cols) // t.lanes)}
+    return packers + [
+        kernel_name(rows, count, suffix) if rows in heights and count in widths else None
+        for count in range(1, t.vectors + 1)
+        for rows in range(1, t.rows + 1)
+    ]
+
+
+def emit_kit(m: Module, scalar: str, names: Sequence[str | None]) -> Value:
+    """A table of these functions; None where there is none."""
+    present = [name for name in names if name]
+    provide(scalar, present)
+    for name in present:
+        m.declare(name, "void", PACK_PARAMS if "_pack_" in name else KERNEL_PARAMS)
+    table = "gemm_kit_" + "_".join(name.removeprefix("fx_") for name in present)
+    entries = ", ".join(f"ptr @{name}" if name else "ptr null" for name in names)
+    m.globals.setdefault(table, f"@{table} = internal constant [{len(names)} x ptr] [{entries}]")
+    return Value(f"@{table}", "ptr")
 
 
 def swapped(axis: Axis) -> Axis:
