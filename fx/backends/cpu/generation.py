@@ -6,17 +6,19 @@ generation of an object, is called without that lock; everything else goes its u
 
 from __future__ import annotations
 
+import _thread
 import struct
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from ctypes import string_at
-from typing import Any
+from typing import Any, TypeVar
 
 from llvmlite import binding
 from llvmlite.binding import ffi
 
-from .parts import Part
+from .parts import Part, cores
 
+T, R = TypeVar("T"), TypeVar("R")
 FULL, QUICK = 2, 0
 """Effort of code generation, as LLVM counts it."""
 
@@ -30,11 +32,10 @@ class Generator:
         self.idle: dict[int, list[Any]] = {FULL: [], QUICK: []}
 
     def objects(self, parts: Sequence[Part]) -> list[bytes]:
-        """The machine code of each part; each on a thread of its own."""
-        if len(parts) == 1:
-            return [self.object(parts[0])]
-        with ThreadPoolExecutor(len(parts), "fx compile") as threads:
-            return list(threads.map(self.object, parts))
+        """The machine code of each part, on as many threads as there are cores; the longest first."""
+        order = sorted(range(len(parts)), key=lambda i: -len(parts[i].text))
+        found = side_by_side(self.object, [parts[i] for i in order], min(cores(), len(parts)))
+        return [code for _, code in sorted(zip(order, found, strict=True))]
 
     def object(self, part: Part) -> bytes:
         effort = QUICK if part.quick else FULL
@@ -46,6 +47,37 @@ class Generator:
             return _emitted(machine, module)
         finally:
             idle.append(machine)
+
+
+def side_by_side(work: Callable[[T], R], items: Sequence[T], count: int) -> list[R]:
+    """`[work(x) for x in items]` by `count` threads, the caller one of them.
+
+    Not `threading`: its weak references to threads would swallow an interrupt that comes while one of them is cleared.
+    """
+    waiting, found, failed = list(enumerate(items))[::-1], {}, []
+
+    def run(done: Any) -> None:
+        try:
+            while waiting and not failed:
+                with suppress(IndexError):
+                    i, x = waiting.pop()
+                    found[i] = work(x)
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            done.release()
+
+    ends = [_thread.allocate_lock() for _ in range(count)]
+    for end in ends:
+        end.acquire()
+    for end in ends[1:]:
+        _thread.start_new_thread(run, (end,))
+    run(ends[0])
+    for end in ends:
+        end.acquire()
+    if failed:
+        raise failed[0]
+    return [found[i] for i in range(len(items))]
 
 
 def _emitted(machine: Any, module: Any) -> bytes:

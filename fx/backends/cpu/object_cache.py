@@ -32,7 +32,7 @@ from ..._version import __version__
 from ...core import errors
 from .engine import host
 
-_MARK = b"fx object 1\n"
+_MARK = b"fx object 2\n"
 _DIGEST = 32
 _DEFAULT_SIZE = "512M"
 _STALE = 3600
@@ -47,7 +47,7 @@ def cached_object(key: str, make: Callable[[], bytes]) -> bytes:
 def cached_objects(keys: Sequence[str], make: Callable[[list[str]], Sequence[bytes]]) -> list[bytes]:
     """The objects that keys determine, from disk; those that are not there are made together."""
     cache = object_cache()
-    return list(make(list(keys))) if cache is None else cache.get(keys, make)
+    return list(make(list(keys))) if cache is None else cache.get_all(keys, make)
 
 
 @functools.cache
@@ -83,7 +83,11 @@ class ObjectCache:
         self.unmeasured = limit
         """Bytes written since the directory was last measured."""
 
-    def get(self, keys: Sequence[str], make: Callable[[list[str]], Sequence[bytes]]) -> list[bytes]:
+    def get(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """The object of a key, made and stored if it is not there."""
+        return self.get_all([key], lambda _: [make()])[0]
+
+    def get_all(self, keys: Sequence[str], make: Callable[[list[str]], Sequence[bytes]]) -> list[bytes]:
         """The objects of keys; those that are not there are made and stored."""
         digests = {key: _digest(key) for key in keys}
         found = {key: self._read(self.prefix + d.hex(), d) for key, d in digests.items()}

@@ -34,13 +34,13 @@ def parts(m: Module) -> list[Part]:
         return [Part(str(m))]
     straight = [name for name, text in texts.items() if " = phi " not in text]
     others = sorted(texts.keys() - straight, key=lambda name: (-len(texts[name]), name))
-    groups = _shared_out(others, texts, min(_cores(), MOST, 1 + total // SHARE))
+    groups = _shared_out(others, texts, min(cores(), MOST, 1 + total // SHARE))
     wanted = [(group, False) for group in groups if group] + ([(straight, True)] if straight else [])
     placed: set[str] = set()
     return [Part(_text(m, names, texts, placed), quick) for names, quick in wanted]
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -56,7 +56,7 @@ def _shared_out(names: Sequence[str], texts: dict[str, str], count: int) -> list
 
 
 def _text(m: Module, names: Collection[str], texts: dict[str, str], placed: set[str]) -> str:
-    """The module of some functions; what is elsewhere is declared. `placed` are globals that stand in a part already."""
+    """The module of some functions; what is elsewhere is declared. `placed`: globals that other parts define."""
     own = [texts[name].replace("define internal ", "define ", 1) for name in names]
     used = dict.fromkeys(name for text in own for name in _NAME.findall(text))
     data = _with_what_they_name(used, m.globals)

@@ -72,7 +72,8 @@ def _block(m: Module, t: Tile, name: str) -> str:
     """A block of C, tile by tile: along the rows, so that a panel of A stays in the first cache and B in the second."""
     f = m.function(
         name, "void",
-        ["i64", "i64", "i64", "ptr", "i64", "i64", "i64", "ptr", "i64", "i64", "ptr", "i64", "i64", "ptr"], attrs="nounwind",
+        ["i64", "i64", "i64", "ptr", "i64", "i64", "i64", "ptr", "i64", "i64", "ptr", "i64", "i64", "ptr"],
+        attrs="nounwind",
     )  # fmt: skip
     rows, cols, k, a, a_panel, a_row, a_k, b, b_panel, b_k, c, c_row, beta, kit = f.args
     c_panel = f.mul(c_row, i64(t.rows))

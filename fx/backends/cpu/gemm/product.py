@@ -12,10 +12,11 @@ from ..engine import host
 from ..llvm import NULL, Function, Module, Value, i64
 from .axes import Axis
 from .jobs import BATCH_AXES, PLAN, PRIVATE, SHARED
-from .library import SUFFIX, provide
+from .library import SUFFIX, ready
 from .micro_kernel import PARAMS as KERNEL_PARAMS, kernel_name
 from .packing import PARAMS as PACK_PARAMS, packer_name, way_of
 from .tiles import Tile, tile
+from .vectors import entry_name
 
 
 class Product(NamedTuple):
@@ -65,6 +66,7 @@ def emit_product(
 
     k is at least 1; at most BATCH_AXES batch axes. `first` is where the matrix of the epilogue starts.
     """
+    ready(p.scalar)
     parts = parts_of(p, hooks)
     if parts == 1:
         _call(f, p, a, b, c, hooks, first)
@@ -83,10 +85,8 @@ def _call(
     names = (f"gemm_plan{i}" for i in itertools.count())
     name = next(n for n in names if n not in f.module.globals)
     record = f.module.data(name, np.array(PLAN.array(values), np.int64))
-    entry = f"fx_{'gemv' if alone else 'gemm'}_{SUFFIX[p.scalar]}"
-    provide(p.scalar, [entry])
-    kit = NULL if alone else emit_kit(f.module, p.scalar, kit_of(p, values, hooks))
-    f.call(entry, "void", [record, a, b, c, first or c, *hooks, kit])
+    kit = NULL if alone else emit_kit(f.module, kit_of(p, values, hooks))
+    f.call(entry_of(p, alone), "void", [record, a, b, c, first or c, *hooks, kit])
 
 
 def _in_parts(f: Function, p: Product, parts: int, a: Value, b: Value, c: Value) -> None:
@@ -98,9 +98,14 @@ def _in_parts(f: Function, p: Product, parts: int, a: Value, b: Value, c: Value)
     if rest := p.k - parts * depth:
         a, b = (f.gep(p.scalar, x, i64(parts * depth * step)) for x, step in ((a, p.a_k), (b, p.b_k)))
         _call(f, p._replace(k=rest, c_row=p.n, accumulate=True), a, b, memory)
-    provide(p.scalar, [f"fx_sum_parts_{SUFFIX[p.scalar]}"])
     f.call(f"fx_sum_parts_{SUFFIX[p.scalar]}", "void", [memory, i64(parts), i64(size), c])
     f.call("fx_workspace_give", "void", [memory])
+
+
+def entry_of(p: Product, alone: bool) -> str:
+    """The function of the library that multiplies; `alone`: a vector and a matrix."""
+    side = "columns" if p.b_k == 1 else "rows"
+    return entry_name(side, SUFFIX[p.scalar]) if alone else f"fx_gemm_{SUFFIX[p.scalar]}"
 
 
 def kit_of(p: Product, values: dict[str, int], hooks: Hooks = NO_HOOKS) -> list[str | None]:
@@ -118,10 +123,9 @@ def kit_of(p: Product, values: dict[str, int], hooks: Hooks = NO_HOOKS) -> list[
     ]
 
 
-def emit_kit(m: Module, scalar: str, names: Sequence[str | None]) -> Value:
+def emit_kit(m: Module, names: Sequence[str | None]) -> Value:
     """A table of these functions; None where there is none."""
     present = [name for name in names if name]
-    provide(scalar, present)
     for name in present:
         m.declare(name, "void", PACK_PARAMS if "_pack_" in name else KERNEL_PARAMS)
     table = "gemm_kit_" + "_".join(name.removeprefix("fx_") for name in present)
