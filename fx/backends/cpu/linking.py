@@ -62,19 +62,12 @@ def load_source(source: Source) -> Linked:
         if any(name in threads.PROVIDED for s in (*needed, source) for name in s.imports):
             threads.ensure()
         *codes, code = _compiled([*needed, source])
-        if needed:
-            _keep(needed, codes)
-        return engine().link(code, list(source.exports), source.imports)
-
-
-def _keep(libraries: Sequence[Source], codes: Sequence[Sequence[bytes]]) -> None:
-    """Libraries in memory, together, for as long as the process lives."""
-    exports = [name for library in libraries for name in library.exports]
-    imports = {name for library in libraries for name in library.imports}.difference(exports)
-    linked = engine().link([part for code in codes for part in code], exports, sorted(imports))
-    for name, address in linked.address.items():
-        engine().provide(name, address)
-    _kept.append(linked)
+        for library, objects in zip(needed, codes, strict=True):
+            linked = _link(library, objects)
+            for name, address in linked.address.items():
+                engine().provide(name, address)
+            _kept.append(linked)
+        return _link(source, code)
 
 
 def called(module: Module) -> list[str]:
@@ -84,16 +77,18 @@ def called(module: Module) -> list[str]:
 
 
 def _needed(source: Source) -> list[Source]:
-    """Sources to be linked before: what it calls, what that calls, as far as it is not in memory yet."""
+    """Sources to be linked before, each after those that it needs."""
     found: dict[str, Source] = {}
-    stack = list(source.imports)
-    while stack:
-        name = stack.pop()
-        if name in _homes and name not in engine().symbols:
-            home = _homes[name]()
-            if home.key not in found:
-                found[home.key] = home
-                stack += home.imports
+
+    def visit(names: Iterable[str]) -> None:
+        for name in names:
+            if name not in engine().symbols and name in _homes:
+                home = _homes[name]()
+                if home.key not in found:
+                    visit(home.imports)
+                    found[home.key] = home
+
+    visit(source.imports)
     return list(found.values())
 
 
@@ -107,3 +102,6 @@ def _compiled(sources: Sequence[Source]) -> list[list[bytes]]:
 
     return [unbundled(code) for code in cached_objects([source.key for source in sources], make)]
 
+
+def _link(source: Source, objects: Sequence[bytes]) -> Linked:
+    return engine().link(objects, list(source.exports), source.imports)
