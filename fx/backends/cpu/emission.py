@@ -398,7 +398,7 @@ class Emission:
         assert step.eqn is not None
         inputs = [self.buffer(f, x) for x in step.operands]
         outputs = [
-            Buffer(self.pointer(f, v), v.aval.shape, row_major(v.aval.shape), v.aval.dtype)
+            Buffer(self.pointer(f, v), v.aval.shape, step.strides or row_major(v.aval.shape), v.aval.dtype)
             for v in step.eqn.outputs
         ]
         if n in self.controls:
