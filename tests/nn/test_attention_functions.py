@@ -222,6 +222,7 @@ def promised(q):
     return 12 * q.nbytes + 5 * max(128 * q.size // q.shape[-1], 2**20) * 4
 
 
+@pytest.mark.planned_memory
 @pytest.mark.parametrize("options", [{}, {"is_causal": True, "local_window_size": 100, "scale": 0.3}])
 def test_memory_grows_linearly(options):
     f = lambda *xs: nn.dot_product_attention(*xs, **options, implementation="blockwise").sum()
