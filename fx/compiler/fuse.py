@@ -7,7 +7,7 @@ Views of stored arrays cost nothing; inside a nest they only rename axes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from ..core.avals import DYNAMIC
@@ -18,7 +18,7 @@ from . import views
 from .axes import agree, fits, follows, identity, viewed
 from .kinds import FREE, OTHER, PLACE, POINTWISE, REDUCE, VIEW, cost_of
 from .merging import MAX_EQUATIONS, MAX_LOADS, SMALL, Merging
-from .nest import Dims, Nest, Reduce, View, numel, whole
+from .nest import Dims, Nest, Reduce, View, numel, row_major, whole
 from .places import around, interior, pieces, repeated, spread
 from .schedule import Schedule, Step
 
@@ -35,6 +35,9 @@ class Target(Protocol):
 
     def takes_views(self, eqn: Equation) -> bool:
         """Whether the operation reads operands with any strides."""
+
+    def writes(self, eqn: Equation, strides: tuple[int, ...]) -> bool:
+        """Whether the operation's one result may lie with these strides, a permutation of row-major ones."""
 
 
 def fuse(program: Program, target: Target, owned: bool = False) -> Schedule:
@@ -270,20 +273,23 @@ class _Fusion(Merging):
 
         If not, it is little work, and the sums are better made row by row, in the order of memory.
         """
-        if self.readers is None:
-            self.readers = {}
-            for e in self.program.equations:
-                for x in e.inputs:
-                    self.readers.setdefault(x, []).append(e)
         stack = [eqn.outputs[0]]
         for _ in range(LOOKAHEAD):
-            for e in self.readers.get(stack.pop(), ()):
+            for e in self.readers_of(stack.pop()):
                 if any(v.aval.size == size for v in e.outputs if DYNAMIC not in v.aval.shape):
                     return True
                 stack.extend(e.outputs)
             if not stack:
                 break
         return False
+
+    def readers_of(self, v: Any) -> Sequence[Equation]:
+        if self.readers is None:
+            self.readers = {}
+            for e in self.program.equations:
+                for x in e.inputs:
+                    self.readers.setdefault(x, []).append(e)
+        return self.readers.get(v, ())
 
     def rows_for(self, nest: Nest, eqn: Equation) -> frozenset[int] | None:
         """The axes of the reductions whose results the equation reads directly; None without any."""
@@ -457,12 +463,28 @@ class _Fusion(Merging):
             if type(x) is not Literal:
                 self.need(step, x)
         self.make(step, eqn.outputs)
+        self.lay_out(step, eqn)
         if effectful(eqn.primitive, eqn.params):
             if self.last_effect is not None:
                 other = self.steps[self.find(self.last_effect)]
                 assert other is not None
                 self.add_need(step, other)
             self.last_effect = step.number
+
+    def lay_out(self, step: Step, eqn: Equation) -> None:
+        """Let an operation write its result as its readers want it, if all of them transpose it in one way."""
+        if len(eqn.outputs) != 1 or eqn.outputs[0] in self.wanted:
+            return
+        v, readers = eqn.outputs[0], self.readers_of(eqn.outputs[0])
+        perms = {e.params["perm"] if e.primitive is shape.transpose_p else None for e in readers}
+        if len(perms) != 1 or None in perms:
+            return
+        (perm,) = perms
+        steps = row_major([v.aval.shape[axis] for axis in perm])
+        strides = tuple(steps[perm.index(axis)] for axis in range(v.aval.ndim))
+        if DYNAMIC not in v.aval.shape and self.target.writes(eqn, strides):
+            step.strides = strides
+            self.views[v] = View(v, 0, strides, v.aval.shape)
 
     def make(self, step: Step, outputs: Iterable[Var]) -> None:
         for v in outputs:

@@ -119,12 +119,13 @@ class Rewriter:
             return self.program
         old = self.program
         outputs = [
-            v if v is w else self._fit(v, w.aval)
+            v if v is w else self.fit(v, w.aval)
             for v, w in zip(self.resolve(old.outputs), old.outputs, strict=True)
         ]
         return Program(old.inputs, old.consts, self.equations, outputs, old.name)
 
-    def _fit(self, atom: Atom, aval: Aval) -> Atom:
+    def fit(self, atom: Atom, aval: Aval) -> Atom:
+        """An atom with this aval exactly, as an output needs it."""
         if atom.aval is aval:
             return atom
         if type(atom) is Literal:

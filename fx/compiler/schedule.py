@@ -19,6 +19,8 @@ class Step:
         self.number, self.nests, self.eqn = number, nests, eqn
         self.operands: list[Any] = []
         """Of an operation: Views and Literals."""
+        self.strides: tuple[int, ...] | None = None
+        """Of an operation's result, where it is not row-major."""
         self.needs: set[int] = set()
         self.ancestors = 0
         self.position = 0

@@ -21,6 +21,7 @@ from .passes.expansion import expansion
 from .passes.folding import folding
 from .passes.inline import inline
 from .passes.loop_batching import loop_batching
+from .passes.unpacking import unpacking
 from .rewriting import Pass
 
 ROUNDS = 3
@@ -50,7 +51,8 @@ def _simplify(program: Program) -> list[Stage]:
         _run(common_subexpressions, stages)
         _run(dead_code, stages)
     _run(contraction_paths, stages)
-    if _run(expansion, stages):
+    changed = [_run(step, stages) for step in (expansion, unpacking)]
+    if any(changed):
         _run(common_subexpressions, stages)
     if settings().check_programs:
         check(stages[-1].program)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fx.backends.cpu.engine import build, engine
+from fx.backends.cpu.linking import load
 from fx.backends.cpu.llvm import Function, Module, Value, const, i64
 from fx.backends.cpu.operations.operation import Buffer, Operation, row_major
 from fx.core.avals import Aval
@@ -134,7 +134,7 @@ class Compiled:
         self.scratch = operation.scratch(avals, params)
         module = _module(operation, avals, self.out, params, threads)
         self.text = str(module)
-        self.linked = build(self.text, ["fx_entry"], _imports(module))
+        self.linked = load(module, ["fx_entry"])
         self.call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.linked.address["fx_entry"])
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -163,19 +163,11 @@ def garbage(nbytes: int) -> np.ndarray:
     return raw[start : start + nbytes]
 
 
-def _imports(module: Module) -> list[str]:
-    return [name for name in module.declared if name in engine().symbols]
-
-
 def _module(
     operation: Operation, avals: Sequence[Aval], out: Sequence[Aval], params: dict[str, Any], threads: bool
 ) -> Module:
     module = Module("one operation")
-    if threads:
-        from fx.backends.cpu.threads import ensure
-
-        ensure()
-    else:
+    if not threads:
         _sequential(module)
     f = module.function("fx_entry", "void", ["ptr"], internal=False)
     address = lambda k: f.load("ptr", f.gep("ptr", f.args[0], i64(k)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import mmap
 from typing import Any
 
@@ -10,14 +11,25 @@ import ml_dtypes  # noqa: F401  (NumPy learns the name bfloat16)
 import numpy as np
 import pytest
 
-from fx.backends.cpu.engine import build, engine, host
+from fx.backends.cpu.engine import host
 from fx.backends.cpu.gemm import product
 from fx.backends.cpu.gemm.axes import Axis
 from fx.backends.cpu.gemm.jobs import PLAN
-from fx.backends.cpu.gemm.library import SUFFIX, library, products
-from fx.backends.cpu.gemm.product import NO_HOOKS, Hooks, Product, is_vector, parts_of, plan, vector_plan
+from fx.backends.cpu.gemm.library import products, ready
+from fx.backends.cpu.gemm.product import (
+    NO_HOOKS,
+    Hooks,
+    Product,
+    entry_of,
+    is_vector,
+    kit_of,
+    parts_of,
+    plan,
+    vector_plan,
+)  # fmt: skip
 from fx.backends.cpu.gemm.tiles import tile, tile_for
 from fx.backends.cpu.lapack import scipy_source
+from fx.backends.cpu.linking import load
 from fx.backends.cpu.llvm import Module, Value, i64
 from fx.backends.cpu.operations.contract import Contract, can_fuse, emit_contract, matrix_shape
 from fx.backends.cpu.operations.operation import Buffer
@@ -54,7 +66,7 @@ def emitted(spec: str, x: Any, y: Any, out: Any, epilogue: str | None = None, wr
     else:
         Contract().emit(f, arrays[:2], arrays[2:], f.args[3], {"spec": spec})
     f.ret()
-    linked = build(str(m), ["entry"], [name for name in m.declared if name in engine().symbols])
+    linked = load(m, ["entry"])
     entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)(linked.address["entry"])
     entry.keep = linked
     return entry
@@ -198,17 +210,26 @@ def test_agrees_with_blas(name: str) -> None:
     np.testing.assert_allclose(contract("ij,jk->ik", x, y), want, rtol=0, atol=TOLERANCE[name] * 40 * k)
 
 
-def multiply(p: Product, a: Any, b: Any, c: Any, linked: Any = None) -> None:
+@functools.cache
+def everything(t: Any) -> Any:
+    """All functions of the library for a tile, in one module."""
+    ready(t.scalar)
+    m = Module()
+    for write in products(t).values():
+        write(m)
+    return load(m, list(products(t)))
+
+
+def multiply(p: Product, a: Any, b: Any, c: Any) -> None:
     """The library called with a plan, no code emitted."""
     assert parts_of(p) == 1
-    linked = linked or library(p.scalar)
-    alone = is_vector(p, NO_HOOKS)
-    record = np.array(PLAN.array(vector_plan(p) if alone else plan(p)), np.int64)
-    entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 11)(
-        linked.address[f"fx_{'gemv' if alone else 'gemm'}_{SUFFIX[p.scalar]}"]
-    )
+    alone, address = is_vector(p, NO_HOOKS), everything(product.tile(p.scalar)).address
+    values = vector_plan(p) if alone else plan(p)
+    record = np.array(PLAN.array(values), np.int64)
+    kit = np.array([address.get(name, 0) for name in ([] if alone else kit_of(p, values))], np.uint64)
+    entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 12)(address[entry_of(p, alone)])
     data = [z.ctypes.data for z in (a, b, c)]
-    entry(record.ctypes.data, *data, data[2], *[None] * 6)
+    entry(record.ctypes.data, *data, data[2], *[None] * 6, kit.ctypes.data)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -237,12 +258,8 @@ def test_machines_with_shorter_vectors(dtype: str, vectors: tuple[int, int], mon
     """The library as it is on them, but run here."""
     small = host()._replace(vector_bytes=vectors[0], registers=vectors[1], l1=4 << 10, l2=32 << 10)
     t = tile_for(small, SCALAR[dtype])
-    suffix = SUFFIX[t.scalar]
     monkeypatch.setattr(product, "tile", lambda scalar: t)
     monkeypatch.setattr(product, "host", lambda: small)
-    library(t.scalar)
-    names = [f"fx_gemm_{suffix}", f"fx_gemv_{suffix}"]
-    linked = build(str(products(t)), names, ["fx_parallel", "fx_workspace_take", "fx_workspace_give"])
     rng = np.random.default_rng(11)
     for m in (1, 2, 5, 8, 13, 70):
         for n in (1, 3, 4, 9, 24, 61):
@@ -253,7 +270,7 @@ def test_machines_with_shorter_vectors(dtype: str, vectors: tuple[int, int], mon
                 steps = [s // a.itemsize for s in (a if layout[0] == "N" else a.T).strides]
                 steps += [s // a.itemsize for s in (b if layout[1] == "N" else b.T).strides]
                 c = np.full((m, n + 3), 7, dtype)
-                multiply(Product(t.scalar, m, n, k, *steps, n + 3, n), a, b, c, linked)
+                multiply(Product(t.scalar, m, n, k, *steps, n + 3, n), a, b, c)
                 np.testing.assert_allclose(c[:, :n], want, rtol=0, atol=TOLERANCE[dtype] * 40 * k)
                 assert (c[:, n:] == 7).all()
 
@@ -460,8 +477,10 @@ def test_packing_by_the_caller() -> None:
         b = np.multiply.outer(np.arange(k) % 3, np.arange(n) % 4).astype(float)
         some = Value("%there", "ptr")
         p = Product("float", m, n, k, 0, 0, 0, 0, n, n)
-        record = np.array(PLAN.array(plan(p, Hooks(pack_a=some, pack_b=some))), np.int64)
-        entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 11)(library("float").address["fx_gemm_f32"])
+        values = plan(p, given := Hooks(pack_a=some, pack_b=some))
+        record, address = np.array(PLAN.array(values), np.int64), everything(t).address
+        kit = np.array([address.get(name, 0) for name in kit_of(p, values, given)], np.uint64)
+        entry = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 12)(address["fx_gemm_f32"])
         c = np.zeros((m, n), "float32")
         hooks = [ctypes.cast(x, ctypes.c_void_p).value for x in (pack_a, pack_b)]
         with threads(1):
@@ -477,6 +496,7 @@ def test_packing_by_the_caller() -> None:
                 None,
                 hooks[1],
                 None,
+                kit.ctypes.data,
             )
         np.testing.assert_array_equal(c, a @ b)
     assert all(r0 % width == 0 for width, r0, *_ in seen)

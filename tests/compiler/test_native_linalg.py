@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from fx.backends.cpu import failures, lapack, threads
-from fx.backends.cpu.engine import build, engine
+from fx.backends.cpu.engine import engine
 from fx.backends.cpu.linalg import alone
+from fx.backends.cpu.linking import load
 from fx.backends.cpu.llvm import Module, i64
 from fx.backends.cpu.operations.linalg import OPERATIONS
 from fx.backends.cpu.operations.operation import Buffer, row_major
@@ -68,7 +69,7 @@ def compiled(name, avals, params):
     ]
     operation.emit(f, buffers[: len(avals)], buffers[len(avals) :], pointers[-1], params)
     f.ret()
-    linked = build(str(m), ["entry"], [n for n in m.declared if n in engine().symbols])
+    linked = load(m, ["entry"])
     return linked, results, operation.scratch(avals, params)
 
 

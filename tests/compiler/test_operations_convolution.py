@@ -8,7 +8,7 @@ from guard_pages import guarded
 from operation_harness import Compiled, bfloat16, same
 
 from fx.backends.cpu import threads
-from fx.backends.cpu.engine import build, engine
+from fx.backends.cpu.linking import load
 from fx.backends.cpu.llvm import Module, i64
 from fx.backends.cpu.operations.convolution import OPERATIONS
 from fx.backends.cpu.operations.operation import Buffer, row_major
@@ -182,7 +182,7 @@ def _strided(x, w, params):
     threads.ensure()
     scratch = np.full(CONV.scratch(avals, params) + 64, 255, np.uint8)
     start = -scratch.ctypes.data % 64
-    linked = build(str(module), ["fx_entry"], [n for n in module.declared if n in engine().symbols])
+    linked = load(module, ["fx_entry"])
     table = np.array([v.ctypes.data for v in (x, w, y)] + [scratch.ctypes.data + start], np.uint64)
     ctypes.CFUNCTYPE(None, ctypes.c_void_p)(linked.address["fx_entry"])(table.ctypes.data)
     assert np.all(scratch[start + CONV.scratch(avals, params) :] == 255)

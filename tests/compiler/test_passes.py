@@ -14,11 +14,12 @@ from fx.compiler.passes.contraction_paths import contraction_paths
 from fx.compiler.passes.dead_code import dead_code
 from fx.compiler.passes.folding import folding
 from fx.compiler.passes.inline import inline
+from fx.compiler.passes.unpacking import unpacking
 from fx.compiler.simplify import simplified, simplify
 from fx.core.program import Equation, Program, Var, check
 from fx.core.transforms.call import jit_p
 
-PASSES = (inline, dead_code, common_subexpressions, algebra, folding, contraction_paths)
+PASSES = (inline, dead_code, common_subexpressions, algebra, folding, contraction_paths, unpacking)
 REORDERED = {"rnn", "rnns"}
 """Programs with sums over the trips of a loop, which loop_batching adds up in another order."""
 SMALL = [-0.0, 0.0, 1e-40, -1e-40, 1.0]
@@ -55,7 +56,7 @@ def test_the_stages_are_listed_with_the_traced_program_first():
     program, _ = zoo.program_and_values("mlp")
     stages = simplify(program)
     assert [s.name for s in stages[:4]] == ["traced", "inline", "dead_code", "common_subexpressions"]
-    assert stages[0].program is program and stages[-1].name == "expansion"
+    assert stages[0].program is program and stages[-1].name == "unpacking"
 
 
 def test_equations_keep_their_source():

@@ -88,6 +88,7 @@ def test_labels_that_are_no_classes():
         losses.chunked_cross_entropy(H, K, LABELS, chunk=0)
 
 
+@pytest.mark.planned_memory
 @pytest.mark.parametrize("chunk", [None, 1024, 2048])
 def test_memory_is_what_the_docstring_says(chunk):
     tokens, features, classes = 4096, 256, 50_000

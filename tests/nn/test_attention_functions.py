@@ -272,6 +272,7 @@ def promised(q):
     return 12 * q.nbytes + 5 * max(128 * q.size // q.shape[-1], 2**20) * 4
 
 
+@pytest.mark.planned_memory
 @pytest.mark.parametrize(
     "options", [{}, {"is_causal": True}, {"is_causal": True, "local_window_size": 100, "scale": 0.3}]
 )

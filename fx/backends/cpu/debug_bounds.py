@@ -236,7 +236,10 @@ class Memory:
         """Map, fill and protect."""
         self.inside = arena
         base = self.at + PAGE
-        self.memory = mmap.mmap(-1, base + arena.nbytes + PAGE)
+        try:
+            self.memory = mmap.mmap(-1, base + arena.nbytes + PAGE)
+        except OSError as e:
+            raise MemoryError(*e.args) from None
         self.raw = np.frombuffer(self.memory, np.uint8)
         self.base = base
         address = self.raw.ctypes.data

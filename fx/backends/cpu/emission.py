@@ -21,7 +21,6 @@ from ...core.structure import Literal
 from . import crowds, stacks
 from .control import Branch, Inner, Repeat, control_for, grows, native_steps, outputs_of, schedule_of
 from .llvm import Function, Module, Value, i64
-from .loops import Plan
 from .nests import Kernel, emit_nest
 from .operations.operation import Buffer
 from .target import operation_for
@@ -218,14 +217,16 @@ class Emission:
             return False
         if u.aval.dtype.itemsize != v.aval.dtype.itemsize:
             return False
-        plan = self.kernels[n][0].plan
-        own = plan if plan.nest is step.nest else Plan(step.nest)  # the kernel may be an equal nest's
-        if len(own.order) > 1:
+        kernel = self.kernels[n][0]
+        plan = kernel.plan  # of this nest or an equal one, whose arrays come in the same order
+        places = [kernel.bases.index(x) if x in kernel.bases else None for x in (u, v)]
+        if None in places or len({kernel.shifts[i] for i in places}) > 1 or len(plan.order) > 1:
             return False
-        targets = [o.access for o in own.outputs if o.access.base is v]
-        sources = [a for a in own.accesses.values() if a.base is u]
-        full = all(own.is_full(o.value) for o in own.outputs if o.access.base is v)
-        return len(targets) == 1 and full and all(a[1:] == targets[0][1:] for a in sources)
+        source, target = (plan.bases[i] for i in places)
+        targets = [o for o in plan.outputs if o.access.base is target]
+        sources = [a for a in plan.accesses.values() if a.base is source]
+        full = all(plan.is_full(o.value) for o in targets)
+        return len(targets) == 1 and full and all(a[1:] == targets[0].access[1:] for a in sources)
 
     def reusable(self, donated: tuple[int, ...]) -> dict[int, int]:
         """For inputs that the caller gives up: the register of a result that may take the memory of each."""
@@ -407,7 +408,7 @@ class Emission:
         assert step.eqn is not None
         inputs = [self.buffer(f, x) for x in step.operands]
         outputs = [
-            Buffer(self.pointer(f, v), v.aval.shape, row_major(v.aval.shape), v.aval.dtype)
+            Buffer(self.pointer(f, v), v.aval.shape, step.strides or row_major(v.aval.shape), v.aval.dtype)
             for v in step.eqn.outputs
         ]
         if n in self.controls:

@@ -9,9 +9,13 @@ import functools
 import itertools
 import os
 import threading
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import llvmlite.binding as binding
+
+from .generation import FULL, Generator
+from .parts import Part
 
 
 class Host(NamedTuple):
@@ -77,9 +81,10 @@ class Engine:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
         target = binding.Target.from_default_triple()
-        self.machine = target.create_target_machine(
-            cpu=host().cpu, features=host().features, opt=2, reloc="pic"
+        machine = lambda effort: target.create_target_machine(
+            cpu=host().cpu, features=host().features, opt=effort, reloc="pic"
         )
+        self.generator, self.machine = Generator(machine), machine(FULL)
         self.jit = binding.create_lljit_compiler(self.machine)
         self.numbers = itertools.count()
         self.lock = threading.Lock()
@@ -98,12 +103,14 @@ class Engine:
         binding.ffi.lib._lock.__exit__(None, None, None)
         self.lock.release()
 
-    def object_code(self, text: str) -> bytes:
-        """Machine code of a module in LLVM assembly."""
+    def object_code(self, text: str, quick: bool = False) -> bytes:
+        """Machine code of a module in LLVM assembly; `quick`: with little effort."""
+        return self.objects([Part(text, quick)])[0]
+
+    def objects(self, parts: Sequence[Part]) -> list[bytes]:
+        """Machine code of the parts of a module."""
         with self.lock:
-            module = binding.parse_assembly(text)
-            module.verify()
-            return bytes(self.machine.emit_object(module))
+            return self.generator.objects(parts)
 
     def assembly(self, text: str) -> str:
         """The same as text."""
@@ -114,10 +121,12 @@ class Engine:
         """A function outside that later modules may call by name."""
         self.symbols[name] = address
 
-    def link(self, code: bytes, names: list[str], imports: list[str] = []) -> Linked:  # noqa: B006
-        """Load object code; gives the addresses of its exported functions `names`."""
+    def link(self, code: bytes | Sequence[bytes], names: list[str], imports: Sequence[str] = ()) -> Linked:
+        """Load the objects of a module; gives the addresses of its exported functions `names`."""
         with self.lock:
-            builder = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+            builder = binding.JITLibraryBuilder().add_current_process()
+            for part in [code] if isinstance(code, bytes) else code:
+                builder.add_object_img(part)
             for name in imports:
                 builder.import_symbol(name, self.symbols[name])
             for name in names:

@@ -20,11 +20,10 @@ from ...core.interpret import aliases
 from ...core.program import Program, Var
 from ...core.structure import Literal
 from .. import pool
-from . import failures, layout, threads
+from . import failures, layout
 from .emission import TIMES, Emission, Emitted, Segment, emit
-from .engine import engine
 from .labels import Label, arena_label, labels_of, out_of_memory
-from .object_cache import cached_object
+from .linking import load
 from .target import HostTarget
 
 _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_size_t)
@@ -71,19 +70,13 @@ class Executable:
         if not emitted.exports:
             return
         layout.ensure()
-        if "fx_parallel" in emitted.text:
-            threads.ensure()
-        known = engine().symbols
         self.may_fail = "@fx_fail(" in emitted.text
-        imports = [name for name in known if f"@{name}(" in emitted.text]
         self.from_disk = True
-        code = cached_object(emitted.text, self._generate)
         exports = emitted.exports + [TIMES] * self.profiled
-        self.linked = engine().link(code, exports, imports)
+        self.linked = load(emitted.emission.module, exports, self._compiled)
 
-    def _generate(self) -> bytes:
+    def _compiled(self) -> None:
         self.from_disk = False
-        return engine().object_code(self.emitted.text)
 
     def _prepare(self) -> None:
         emitted, registers = self.emitted, self.emitted.registers

@@ -147,6 +147,7 @@ class Module:
         self.functions: dict[str, Function] = {}
         self.declared: dict[str, str] = {}
         self.globals: dict[str, str] = {}
+        self.metadata: dict[str, str] = {}
         self.inner: dict[Any, Any] = {}
         """Functions of inner Programs, for whoever writes them."""
         self.kernels: dict[Any, Any] = {}
@@ -193,6 +194,7 @@ class Module:
     def __str__(self) -> str:
         parts = [f"; {self.name}", *self.globals.values(), *self.declared.values()]
         parts += [str(f) for f in self.functions.values()]
+        parts += [f"!{name} = {text}" for name, text in self.metadata.items()]
         return "\n".join(parts) + "\n"
 
 
@@ -434,13 +436,22 @@ class Function:
             return pointer
         return self.emit(f"getelementptr {type}, ptr {pointer.text}, i64 {index.text}", "ptr")
 
-    def load(self, type: str, pointer: Value, align: int | None = None, meta: str = "") -> Value:
+    def load(self, type: str, pointer: Value, align: int | None = None) -> Value:
         align = align or max(1, bits_of(scalar_of(type)) // 8)
-        return self.emit(f"load {type}, ptr {pointer.text}, align {align}{meta}", type)
+        return self.emit(f"load {type}, ptr {pointer.text}, align {align}", type)
 
-    def store(self, x: Value, pointer: Value, align: int | None = None, meta: str = "") -> None:
+    def store(self, x: Value, pointer: Value, align: int | None = None) -> None:
         align = align or max(1, bits_of(scalar_of(x.type)) // 8)
-        self.line(f"store {x.type} {x.text}, ptr {pointer.text}, align {align}{meta}")
+        self.line(f"store {x.type} {x.text}, ptr {pointer.text}, align {align}")
+
+    def stream(self, x: Value, pointer: Value, align: int) -> None:
+        """A store past the caches; a fence must follow before other threads may read."""
+        self.module.metadata["0"] = "!{i32 1}"
+        self.line(f"store {x.type} {x.text}, ptr {pointer.text}, align {align}, !nontemporal !0")
+
+    def fence(self) -> None:
+        """All stores so far come before all that follows."""
+        self.line("fence seq_cst")
 
     def masked_load(self, type: str, pointer: Value, mask: Value, other: Value) -> Value:
         name = f"llvm.masked.load.{mangle(type)}.p0"

@@ -56,6 +56,8 @@ class Plan:
         self.used = self._used()
         self.reductions = [v for v in nest.reductions if v in self.used]
         self.accesses = {v: nest.access(v, view) for v, view in nest.loads.items() if v in self.used}
+        self.bases = list(dict.fromkeys(a.base for a in self.all_accesses()))
+        """The arrays it touches."""
         self.inner = self._rows()
         self.outer_axes, self.inner_axes = self._loops()
         self.lane_inner = self._lanes_run_inside()

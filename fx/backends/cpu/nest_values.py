@@ -15,6 +15,7 @@ from ...primitives import shape
 from . import complex_numbers, pointwise
 from .accumulators import constant, dtype_of, literal
 from .complex_numbers import Pair
+from .engine import host
 from .llvm import Function, Value, const, i64, lanes_of, scalar_of, vector
 from .loops import Plan
 from .pointwise import from_memory, memory_type, register_type, to_memory
@@ -45,6 +46,8 @@ class Values:
     row_lanes: int
     splats: dict[Any, Value]
     start: Value
+    past: set[Access]
+    """What is stored past the caches."""
 
     def operand(self, v: Var) -> Any:
         return self.plan.maker[v].inputs[0]
@@ -213,8 +216,10 @@ class Values:
         x = to_memory(f, x, dtype)
         if place.lanes == 1:
             f.store(x, pointer)
+        elif stride == 1 and place.mask is not None:
+            f.masked_store(x, pointer, place.mask)
         elif stride == 1:
-            f.store(x, pointer) if place.mask is None else f.masked_store(x, pointer, place.mask)
+            f.stream(x, pointer, host().vector_bytes) if access in self.past else f.store(x, pointer)
         else:
             f.scatter(x, self.addresses(x.type, pointer, stride), self.mask_of(place))
 

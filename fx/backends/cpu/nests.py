@@ -19,11 +19,12 @@ from . import pointwise
 from .accumulators import (
     dtype_of,
 )
-from .llvm import Module, Value, bits_of, i64, lanes_of
+from .llvm import Function, Module, Value, bits_of, i64, lanes_of
 from .loops import BLOCK, Axis, Plan
 from .nest_sums import Sums
 from .nest_values import Place
 from .pointwise import memory_type
+from .streaming import choice, streamed
 
 LINE = 64
 """Bytes of a cache line."""
@@ -53,12 +54,23 @@ def emit_nest(module: Module, nest: Nest, name: str) -> Kernel:
     nest, shifts = moved_to_start(in_memory_order(nest))
     key, arrays = signature(nest)
     if key not in module.kernels:
-        kernel = _Emitter(module, Plan(nest), name).run()
+        kernel = _kernel(module, Plan(nest), name)
         number = {v: n for n, v in enumerate(arrays)}
         module.kernels[key] = kernel, [number[b] for b in kernel.bases]
     kernel, numbers = module.kernels[key]
     bases = [arrays[n] for n in numbers]
     return kernel._replace(bases=bases, shifts=[shifts.get(b, 0) for b in bases])
+
+
+def _kernel(module: Module, plan: Plan, name: str) -> Kernel:
+    past = streamed(plan)
+    if not past:
+        return _Emitter(module, plan, name).run()
+    forms = (f"{name}_streamed", f"{name}_stored")
+    params = _Emitter(module, plan, forms[0], past).write().params
+    kernel = _Emitter(module, plan, forms[1]).run()
+    choice(module, name, params, [kernel.bases.index(a.base) for a in past], forms)
+    return kernel._replace(name=name)
 
 
 def in_memory_order(nest: Nest) -> Nest:
@@ -125,13 +137,28 @@ def signature(nest: Nest) -> tuple[Any, list[Any]]:
 
 
 class _Emitter(Sums):
-    def __init__(self, module: Module, plan: Plan, name: str):
+    def __init__(self, module: Module, plan: Plan, name: str, past: Sequence[Access] = ()):
+        self.past = set(past)
         self.module, self.plan, self.nest, self.name = module, plan, plan.nest, name
-        self.bases = list(dict.fromkeys(a.base for a in plan.all_accesses()))
+        self.bases = plan.bases
         self.late = [v for v in plan.reductions if plan.ends_late(v)]
         self.regions, self.scratch = self._regions()
 
     def run(self) -> Kernel:
+        self.write()
+        end = self.emit_end() if self.late else None
+        return Kernel(
+            self.name,
+            self.bases,
+            [0] * len(self.bases),
+            self.plan.chunks,
+            self.plan.units,
+            self.scratch,
+            end,
+            self.plan,
+        )
+
+    def write(self) -> Function:
         params = ["ptr"] * (len(self.bases) + 1) + ["i64", "i64", "i64"]
         f = self.f = self.module.function(self.name, "void", params)
         f.flags = "contract"
@@ -146,18 +173,10 @@ class _Emitter(Sums):
             with f.loop(lo, hi) as loop:
                 self.unit(loop.index)
         self.finish_chunk()
+        if self.past:
+            f.fence()
         f.ret()
-        end = self.emit_end() if self.late else None
-        return Kernel(
-            self.name,
-            self.bases,
-            [0] * len(self.bases),
-            self.plan.chunks,
-            self.plan.units,
-            self.scratch,
-            end,
-            self.plan,
-        )
+        return f
 
     def unit(self, u: Value) -> None:
         plan = self.plan

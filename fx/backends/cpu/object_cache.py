@@ -20,7 +20,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +32,7 @@ from ..._version import __version__
 from ...core import errors
 from .engine import host
 
-_MARK = b"fx object 1\n"
+_MARK = b"fx object 2\n"
 _DIGEST = 32
 _DEFAULT_SIZE = "512M"
 _STALE = 3600
@@ -41,8 +41,13 @@ _STALE = 3600
 
 def cached_object(key: str, make: Callable[[], bytes]) -> bytes:
     """The object that `key` determines, from disk, or else from `make`."""
+    return cached_objects([key], lambda _: [make()])[0]
+
+
+def cached_objects(keys: Sequence[str], make: Callable[[list[str]], Sequence[bytes]]) -> list[bytes]:
+    """The objects that keys determine, from disk; those that are not there are made together."""
     cache = object_cache()
-    return make() if cache is None else cache.get(key, make)
+    return list(make(list(keys))) if cache is None else cache.get_all(keys, make)
 
 
 @functools.cache
@@ -80,16 +85,20 @@ class ObjectCache:
 
     def get(self, key: str, make: Callable[[], bytes]) -> bytes:
         """The object of a key, made and stored if it is not there."""
-        digest = _digest(key)
-        path = self.prefix + digest.hex()
-        code = self._read(path, digest)
-        if code is not None:
-            self._count(hits=1, bytes_read=len(code))
-            return code
-        code = make()
-        self._count(misses=1)
-        self._store(path, digest, code)
-        return code
+        return self.get_all([key], lambda _: [make()])[0]
+
+    def get_all(self, keys: Sequence[str], make: Callable[[list[str]], Sequence[bytes]]) -> list[bytes]:
+        """The objects of keys; those that are not there are made and stored."""
+        digests = {key: _digest(key) for key in keys}
+        found = {key: self._read(self.prefix + d.hex(), d) for key, d in digests.items()}
+        there = [code for code in found.values() if code is not None]
+        self._count(hits=len(there), bytes_read=sum(map(len, there)))
+        missing = [key for key, code in found.items() if code is None]
+        for key, code in zip(missing, make(missing) if missing else (), strict=True):
+            self._count(misses=1)
+            self._store(self.prefix + digests[key].hex(), digests[key], code)
+            found[key] = code
+        return [code for key in keys if (code := found[key]) is not None]
 
     def clear(self) -> None:
         """Remove every object."""

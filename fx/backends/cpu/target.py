@@ -34,6 +34,10 @@ class HostTarget:
         operation = operation_for(eqn)
         return operation is not None and operation.strided
 
+    def writes(self, eqn: Equation, strides: tuple[int, ...]) -> bool:
+        operation = operation_for(eqn)
+        return operation is not None and operation.writes([v.aval for v in eqn.inputs], eqn.params, strides)
+
 
 def operation_for(eqn: Equation) -> Operation | None:
     """The native operation of an equation, if it has one for these operands."""

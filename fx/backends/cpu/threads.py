@@ -23,6 +23,8 @@ from .engine import engine
 from .object_cache import cached_object
 from .thread_library import EXPORTS, MOST, library
 
+PROVIDED = ("fx_parallel", "fx_num_threads")
+
 
 def num_threads() -> int:
     """Threads that compiled functions use, the caller included."""
@@ -138,12 +140,12 @@ def _words(path: str) -> list[str]:
 
 def _build() -> _Pool:
     text = library()
-    code = cached_object(text, lambda: engine().object_code(text))
+    code = cached_object(text, lambda: engine().object_code(text, quick=True))
     linked = engine().link(code, EXPORTS)
     for kept in (linked.library, engine().jit):
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))  # a worker may run until the process ends
     _start(linked.address)
-    for name in ("fx_parallel", "fx_num_threads"):
+    for name in PROVIDED:
         engine().provide(name, linked.address[name])
     integer = ctypes.c_int64
     return _Pool(

@@ -1,8 +1,8 @@
 """Loop invariants: what a trip computes from the constants of the loop alone is computed once, before the loop.
 
 The result must not be larger than what it is made of, so that a trip does not read more than before, unless it
-is a contraction. Rearrangements and constants cost nothing inside and stay there; barriers and callbacks stay
-because they must.
+is a contraction. Rearrangements and constants cost nothing inside and stay there, but for those that the loop would
+stack once a trip; barriers and callbacks stay because they must.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class _Split(NamedTuple):
 
 def _hoist(at: Rewriter, eqn: Equation) -> Equation | None:
     layout = Layout(eqn.inputs, **eqn.params)
-    nc = len(layout.consts)
+    nc, nk = len(layout.consts), len(layout.carry)
     body = layout.body
-    split: _Split = body.once(("invariants", nc), lambda: _split(body, nc))
+    split: _Split = body.once(("invariants", nc, nk), lambda: _split(body, nc, nk))
     if not split.results:
         return None
     names: dict[Any, Atom] = dict(zip(body.inputs, layout.consts, strict=False))
@@ -51,9 +51,10 @@ def _hoist(at: Rewriter, eqn: Equation) -> Equation | None:
     return Equation(eqn.primitive, inputs, params, eqn.outputs, eqn.source)
 
 
-def _split(body: Program, nc: int) -> _Split:
+def _split(body: Program, nc: int, nk: int) -> _Split:
     known = _known(body, nc)
     moved = {v for e in body.equations if _pays(e, known) for v in e.outputs}
+    moved |= {v for v in body.outputs[nk:] if known.get(v) and v not in body.inputs}
     inside = [e for e in body.equations if moved.isdisjoint(e.outputs)]
     read = {v for e in inside for v in e.inputs} | set(body.outputs)
     results = tuple([v for e in body.equations for v in e.outputs if v in moved and v in read])

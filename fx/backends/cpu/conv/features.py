@@ -1,14 +1,15 @@
 """Direct convolution with vectors of features: as quick for rows of any length, but the result is made transposed.
 
 The sums of a box of results, (result, feature), are those of `sums`: an entry is a result, a step a tap of a
-channel, the panel is what w has for a tile of features. Then they are turned into the rows of y.
+channel, the panel is what w has for a tile of features. Then they are turned into the rows of y, or copied where y has
+its features side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..llvm import Function, Value, const, i64
+from ..llvm import Function, Value, const, i64, vector
 from ..operations.operation import Buffer
 from ..operations.tasks import parallel, parallel_ranges
 from .boxes import Boxes, grown
@@ -26,9 +27,9 @@ _FEW_POSITIONS = 96
 
 
 def possible(part: Part, numbers: Numbers) -> bool:
-    """Whether there are features enough for vectors, and results lie side by side."""
+    """Whether there are features enough for vectors, and results or features lie side by side."""
     enough = part.features.count >= numbers.lanes // 2
-    return enough and numbers.memory == numbers.scalar and part.axes[-1].y == 1
+    return enough and numbers.memory == numbers.scalar and 1 in (part.axes[-1].y, part.features.y)
 
 
 class Features:
@@ -140,5 +141,30 @@ class Features:
         p, t = self.part, self.tile
         count = f.intrinsic("llvm.smin", f.sub(i64(p.features.count), first), i64(t.columns))
         y = f.gep(t.scalar, y, f.mul(first, i64(p.features.y)))
+        if p.axes[-1].y != 1:
+            self._copy_rows(f, sums, y, count, list(zip(extents, [a.y for a in p.axes], strict=True)))
+            return
         axes = joined(list(zip(extents, [a.y for a in p.axes], strict=True)), f)
         emit_rows(f, t.scalar, sums, t.columns, count, *map(list, zip(*axes, strict=True)), y, p.features.y)
+
+    def _copy_rows(
+        self, f: Function, sums: Value, y: Value, count: Value, axes: Sequence[tuple[Value, int]]
+    ) -> Value:
+        """The first `count` features of every result to y; gives where the next sums stand."""
+        t, (extent, step) = self.tile, axes[0]
+        with f.loop(i64(0), extent, carry=[sums, y]) as loop:
+            sums, y = loop.carry
+            if len(axes) > 1:
+                following = self._copy_rows(f, sums, y, count, axes[1:])
+            else:
+                self._copy_row(f, sums, y, count)
+                following = f.gep("i8", sums, i64(t.row))
+            loop.next(following, f.gep(t.scalar, y, i64(step)))
+        return loop.results[0]
+
+    def _copy_row(self, f: Function, sums: Value, y: Value, count: Value) -> None:
+        kind, lanes = vector(self.tile.scalar, self.tile.lanes), self.tile.lanes
+        for v in range(self.tile.vectors):
+            left = f.intrinsic("llvm.smax", f.sub(count, i64(v * lanes)), i64(0))
+            x = f.load(kind, f.gep(kind, sums, i64(v)))
+            f.masked_store(x, f.gep(kind, y, i64(v)), f.tail_mask(left, lanes))

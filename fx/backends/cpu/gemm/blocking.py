@@ -1,6 +1,6 @@
 """The blocked product: which blocks of A, B and C are multiplied when, and by which thread.
 
-    gemm(plan, a, b, c, origin, epilogue, epilogue_context, pack_a, a_context, pack_b, b_context)
+    gemm(plan, a, b, c, origin, epilogue, epilogue_context, pack_a, a_context, pack_b, b_context, kit)
 
 C is cut into tasks by the plan alone, so the result has the same bits whatever the number of threads. In a task the
 steps of k go in blocks of kc in ascending order; B is read where it lies, packed by the task, or packed by all tasks
@@ -9,36 +9,29 @@ together before (a slab of kc by nc); A is read where it lies or packed in block
     epilogue(context, row0, row1, col0, col1)      after the last step of k of that block; rows and columns are those
                                                    of the matrix that starts at `origin`, `width` bytes a row
     pack(context, r0, r1, k0, k1, destination)     in place of reading A or B; layout in `packing`
+
+The kit has the addresses of the packers and of the kernels, as far as the plan needs them.
 """
 
 from __future__ import annotations
 
 from ..llvm import Function, Module, Value, i64
-from .jobs import GEMM_PARAMS, JOB, PLAN, SHARED, least, parallel
-from .micro_kernel import micro_kernels
-from .packing import packer
-from .tasks import PACK_PANELS, Names, pack_task, product_task
+from .jobs import GEMM_PARAMS, JOB, KIT, PLAN, SHARED, least, parallel
+from .tasks import PACK_PANELS, pack_task, product_task
 from .tiles import Tile
 
 
 def gemm(m: Module, t: Tile, suffix: str) -> str:
     """The product for one scalar type: `fx_gemm_<suffix>`."""
-    kernels = micro_kernels(m, t, f"micro_{suffix}")
-    names = Names(
-        _block(m, t, f"block_{suffix}", kernels),
-        packer(m, t, f"pack_a_{suffix}", t.rows),
-        packer(m, t, f"pack_b_{suffix}", t.cols),
-    )
-    task = product_task(m, t, f"task_{suffix}", names)
-    return _entry(m, t, f"fx_gemm_{suffix}", task, pack_task(m, t, f"pack_task_{suffix}", names))
+    task = product_task(m, t, f"task_{suffix}", _block(m, t, f"block_{suffix}"))
+    return _entry(m, t, f"fx_gemm_{suffix}", task, pack_task(m, t, f"pack_task_{suffix}"))
 
 
 def _entry(m: Module, t: Tile, name: str, task: str, pack_task: str) -> str:
     f = m.function(name, "void", GEMM_PARAMS, internal=False, attrs="nounwind")
     plan = f.args[0]
     job = JOB.new(f)
-    given = "plan a b c origin epilogue epilogue_context pack_a a_context pack_b b_context".split()
-    JOB.set(f, job, **dict(zip(given, f.args, strict=True)))
+    JOB.set(f, job, **dict(zip(JOB.place, f.args, strict=False)))
     n, k, batch, mode = PLAN.gets(f, plan, "n k batch pack_b")
     zero = i64(0)
     JOB.set(f, job, first_col=zero, cols=n, k0=zero, k1=k, first_batch=zero, last_batch=batch)
@@ -75,15 +68,16 @@ def _slabs(f: Function, t: Tile, job: Value, plan: Value, task: str, pack_task: 
     f.call("fx_workspace_give", "void", [slab])
 
 
-def _block(m: Module, t: Tile, name: str, kernels: str) -> str:
+def _block(m: Module, t: Tile, name: str) -> str:
     """A block of C, tile by tile: along the rows, so that a panel of A stays in the first cache and B in the second."""
     f = m.function(
         name, "void",
-        ["i64", "i64", "i64", "ptr", "i64", "i64", "i64", "ptr", "i64", "i64", "ptr", "i64", "i64"], attrs="nounwind",
+        ["i64", "i64", "i64", "ptr", "i64", "i64", "i64", "ptr", "i64", "i64", "ptr", "i64", "i64", "ptr"],
+        attrs="nounwind",
     )  # fmt: skip
-    rows, cols, k, a, a_panel, a_row, a_k, b, b_panel, b_k, c, c_row, beta = f.args
+    rows, cols, k, a, a_panel, a_row, a_k, b, b_panel, b_k, c, c_row, beta, kit = f.args
     c_panel = f.mul(c_row, i64(t.rows))
-    table = Value(f"@{kernels}", "ptr")
+    table = f.gep("ptr", kit, i64(len(KIT)))
     with f.loop(i64(0), rows, t.rows, carry=[a, c]) as down:
         a, c = down.carry
         high = least(f, f.sub(rows, down.index), i64(t.rows))

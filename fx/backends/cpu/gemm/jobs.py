@@ -18,11 +18,14 @@ PLAN = Record(
 
 JOB = Record(
     "plan", "a", "b", "c", "origin", "epilogue", "epilogue_context", "pack_a", "a_context", "pack_b", "b_context",
-    "slab", "first_col", "cols", "k0", "k1", "first_batch", "last_batch",
+    "kit", "slab", "first_col", "cols", "k0", "k1", "first_batch", "last_batch",
 )  # fmt: skip
 """What the tasks of one parallel step share."""
 
-GEMM_PARAMS = ["ptr"] * 11
+KIT = ("pack_a", "pack_b")
+"""Where the packers stand in a kit; kernels follow, by vectors, then by rows."""
+
+GEMM_PARAMS = ["ptr"] * 12
 
 
 class private:

@@ -20,20 +20,12 @@ GROUP = 7
 """Rows that share a base address: 0 to 6 steps are one, two, three or five steps times 1, 2 or 4."""
 
 
-def micro_kernels(m: Module, t: Tile, name: str) -> str:
-    """A kernel for every number of rows and vectors; gives the table of their addresses, by `kernel_index`."""
-    names = [
-        micro_kernel(m, t, f"{name}_{rows}x{vectors}", rows, vectors)
-        for vectors in range(1, t.vectors + 1)
-        for rows in range(1, t.rows + 1)
-    ]
-    pointers = ", ".join(f"ptr @{n}" for n in names)
-    m.globals[name] = f"@{name} = internal constant [{len(names)} x ptr] [{pointers}]"
-    return name
+def kernel_name(rows: int, vectors: int, suffix: str) -> str:
+    return f"fx_micro_{rows}x{vectors}_{suffix}"
 
 
 def micro_kernel(m: Module, t: Tile, name: str, rows: int, vectors: int) -> str:
-    f = m.function(name, "void", PARAMS, attrs="nounwind")
+    f = m.function(name, "void", PARAMS, internal=False, attrs="nounwind")
     c, c_row, cols, beta = f.args[6:]
     mask = f.tail_mask(f.sub(cols, i64((vectors - 1) * t.lanes)), t.lanes)
     places = [[_column(f, t, row, j) for j in range(vectors)] for row in _rows(f, c, c_row, rows)]

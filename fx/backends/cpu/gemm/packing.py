@@ -21,35 +21,36 @@ from .tiles import Tile
 PARAMS = ["ptr", "i64", "i64", "i64", "i64", "ptr"]
 
 
-def packer(m: Module, t: Tile, name: str, width: int) -> str:
-    """The packing function for panels of `width` lines."""
-    copy, turn, collect = (
-        make(m, t, f"{name}_{kind}", width)
-        for kind, make in (("copy", _copy_panel), ("turn", _turn_panel), ("collect", _collect_panel))
-    )
-    f = m.function(name, "void", PARAMS, attrs="nounwind")
+WAYS = ("copy", "turn", "collect")
+"""Lines lie side by side; steps do; nothing does."""
+LINES = {"a": "rows", "b": "cols"}
+"""What the lines of a panel are, by operand."""
+
+
+def way_of(wide: int, deep: int) -> str:
+    """How operands are packed whose lines and steps are so many elements apart."""
+    return "copy" if wide == 1 else "turn" if deep == 1 else "collect"
+
+
+def packer_name(operand: str, way: str, suffix: str) -> str:
+    return f"fx_pack_{operand}_{way}_{suffix}"
+
+
+def packer(m: Module, t: Tile, name: str, operand: str, way: str) -> str:
+    """The packing function of an operand that lies in one way."""
+    width: int = getattr(t, LINES[operand])
+    panel = dict(zip(WAYS, (_copy_panel, _turn_panel, _collect_panel), strict=True))[way]
+    panel(m, t, f"{name}_panel", width)
+    f = m.function(name, "void", PARAMS, internal=False, attrs="nounwind")
     source, wide, deep, count, k, destination = f.args
-    size = i64(t.bytes)
-    panel_bytes = f.mul(k, i64(width * t.bytes))
-    for_turn, for_copy = f.icmp("eq", deep, size), f.icmp("eq", wide, size)
+    panel_bytes, step = f.mul(k, i64(width * t.bytes)), f.mul(wide, i64(width))
     with f.loop(i64(0), count, width, carry=[source, destination]) as loop:
         p, q = loop.carry
         here = f.intrinsic("llvm.smin", f.sub(count, loop.index), i64(width))
-        args = [p, wide, deep, here, k, q]
-
-        def other(args: list[Value] = args) -> list[Value]:
-            f.choose(for_turn, lambda: _call(f, turn, args), lambda: _call(f, collect, args))
-            return []
-
-        f.choose(for_copy, lambda args=args: _call(f, copy, args), other)
-        loop.next(f.gep("i8", p, f.mul(wide, i64(width))), f.gep("i8", q, panel_bytes))
+        f.call(f"{name}_panel", "void", [p, wide, deep, here, k, q])
+        loop.next(f.gep("i8", p, step), f.gep("i8", q, panel_bytes))
     f.ret()
     return name
-
-
-def _call(f: Function, name: str, args: list[Value]) -> list[Value]:
-    f.call(name, "void", args)
-    return []
 
 
 def _copy_panel(m: Module, t: Tile, name: str, width: int) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ..engine import host
-from ..llvm import NULL, Function, Value, i64
+from ..llvm import NULL, Function, Module, Value, i64
 from .axes import Axis
 from .jobs import BATCH_AXES, PLAN, PRIVATE, SHARED
-from .library import SUFFIX, library
+from .library import SUFFIX, ready
+from .micro_kernel import PARAMS as KERNEL_PARAMS, kernel_name
+from .packing import PARAMS as PACK_PARAMS, packer_name, way_of
 from .tiles import Tile, tile
+from .vectors import entry_name
 
 
 class Product(NamedTuple):
@@ -62,7 +66,7 @@ def emit_product(
 
     k is at least 1; at most BATCH_AXES batch axes. `first` is where the matrix of the epilogue starts.
     """
-    library(p.scalar)
+    ready(p.scalar)
     parts = parts_of(p, hooks)
     if parts == 1:
         _call(f, p, a, b, c, hooks, first)
@@ -81,8 +85,8 @@ def _call(
     names = (f"gemm_plan{i}" for i in itertools.count())
     name = next(n for n in names if n not in f.module.globals)
     record = f.module.data(name, np.array(PLAN.array(values), np.int64))
-    entry = f"fx_{'gemv' if alone else 'gemm'}_{SUFFIX[p.scalar]}"
-    f.call(entry, "void", [record, a, b, c, first or c, *hooks])
+    kit = NULL if alone else emit_kit(f.module, kit_of(p, values, hooks))
+    f.call(entry_of(p, alone), "void", [record, a, b, c, first or c, *hooks, kit])
 
 
 def _in_parts(f: Function, p: Product, parts: int, a: Value, b: Value, c: Value) -> None:
@@ -98,6 +102,38 @@ def _in_parts(f: Function, p: Product, parts: int, a: Value, b: Value, c: Value)
     f.call("fx_workspace_give", "void", [memory])
 
 
+def entry_of(p: Product, alone: bool) -> str:
+    """The function of the library that multiplies; `alone`: a vector and a matrix."""
+    side = "columns" if p.b_k == 1 else "rows"
+    return entry_name(side, SUFFIX[p.scalar]) if alone else f"fx_gemm_{SUFFIX[p.scalar]}"
+
+
+def kit_of(p: Product, values: dict[str, int], hooks: Hooks = NO_HOOKS) -> list[str | None]:
+    """The functions that a product uses, by their place in the kit: tasks and blocks are cut at whole tiles."""
+    t, suffix = tile(p.scalar), SUFFIX[p.scalar]
+    ways = {"a": way_of(p.a_row, p.a_k), "b": way_of(p.b_col, p.b_k)}
+    packed = {"a": values["pack_a"] and hooks.pack_a is NULL, "b": values["pack_b"] and hooks.pack_b is NULL}
+    packers = [packer_name(x, ways[x], suffix) if packed[x] else None for x in ways]
+    heights = {min(p.m, t.rows), p.m % t.rows}
+    widths = {-(-min(p.n, t.cols) // t.lanes), -(-(p.n % t.cols) // t.lanes)}
+    return packers + [
+        kernel_name(rows, count, suffix) if rows in heights and count in widths else None
+        for count in range(1, t.vectors + 1)
+        for rows in range(1, t.rows + 1)
+    ]
+
+
+def emit_kit(m: Module, names: Sequence[str | None]) -> Value:
+    """A table of these functions; None where there is none."""
+    present = [name for name in names if name]
+    for name in present:
+        m.declare(name, "void", PACK_PARAMS if "_pack_" in name else KERNEL_PARAMS)
+    table = "gemm_kit_" + "_".join(name.removeprefix("fx_") for name in present)
+    entries = ", ".join(f"ptr @{name}" if name else "ptr null" for name in names)
+    m.globals.setdefault(table, f"@{table} = internal constant [{len(names)} x ptr] [{entries}]")
+    return Value(f"@{table}", "ptr")
+
+
 def swapped(axis: Axis) -> Axis:
     return Axis(axis.size, axis.b, axis.a, axis.c)
 
@@ -107,7 +143,7 @@ def is_vector(p: Product, hooks: Hooks) -> bool:
     return p.m == 1 and 1 in (p.b_k, p.b_col) and hooks.pack_a is NULL and hooks.pack_b is NULL
 
 
-THREADED = 4_000_000
+THREADED = 6_000_000
 """Floating-point operations from which a product is worth several threads."""
 TASK, FULL_TASK = 1_000_000, 64_000_000
 """Operations that a task should have at least, and beyond which there are more tasks than a few."""

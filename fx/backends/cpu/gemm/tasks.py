@@ -5,19 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..llvm import NULL, Module, Value, i64
-from .jobs import JOB, PLAN, SHARED, batch_pointers, finish, least, private
+from .jobs import JOB, KIT, PLAN, SHARED, batch_pointers, finish, least, private
 from .tiles import Tile
 
 PACK_PANELS = 4
 """Panels of B that one packing task copies."""
-
-
-class Names(NamedTuple):
-    """Functions that tasks call."""
-
-    block: str
-    pack_a: str
-    pack_b: str
 
 
 class Range(NamedTuple):
@@ -30,20 +22,22 @@ class Range(NamedTuple):
 class _Task:
     """A task being written."""
 
-    def __init__(self, m: Module, t: Tile, name: str, names: Names):
+    def __init__(self, m: Module, t: Tile, name: str):
         f = self.f = m.function(name, "void", ["ptr", "i64"], attrs="nounwind")
-        self.t, self.names = t, names
+        self.t = t
         self.job, self.index = f.args
         self.plan = JOB.get(f, self.job, "plan", "ptr")
         self.a_row, self.a_k, self.b_col, self.b_k = PLAN.gets(f, self.plan, "a_row a_k b_col b_k")
 
-    def pack(self, name: str, args: list[Value], block: tuple[Value, ...], operand: str) -> None:
-        """A block of an operand, packed by the caller's function, where there is one."""
+    def pack(self, args: list[Value], block: tuple[Value, ...], operand: str) -> None:
+        """A block of an operand, packed by the caller's function, where there is one, or by that of the kit."""
         f = self.f
         hook, context = (JOB.get(f, self.job, x, "ptr") for x in (f"pack_{operand}", f"{operand}_context"))
 
         def ours() -> list[Value]:
-            f.call(name, "void", args)
+            packers = JOB.get(f, self.job, "kit", "ptr")
+            place = f.gep("ptr", packers, i64(KIT.index(f"pack_{operand}")))
+            f.call_pointer(f.load("ptr", place), "void", args)
             return []
 
         def theirs() -> list[Value]:
@@ -55,7 +49,7 @@ class _Task:
     def pack_b(self, b: Value, cols: Range, steps: Range, to: Value) -> None:
         count, depth = (self.f.sub(x.stop, x.start) for x in (cols, steps))
         args = [self.b_place(b, cols.start, steps.start), self.b_col, self.b_k, count, depth, to]
-        self.pack(self.names.pack_b, args, (*cols, *steps, to), "b")
+        self.pack(args, (*cols, *steps, to), "b")
 
     def b_place(self, b: Value, col: Value, step: Value) -> Value:
         return self.f.gep("i8", self.f.gep("i8", b, self.f.mul(col, self.b_col)), self.f.mul(step, self.b_k))
@@ -63,6 +57,10 @@ class _Task:
 
 class _ProductTask(_Task):
     """A range of rows and columns of some products of the batch."""
+
+    def __init__(self, m: Module, t: Tile, name: str, block: str):
+        super().__init__(m, t, name)
+        self.block = block
 
     def emit(self) -> None:
         f, plan = self.f, self.plan
@@ -104,7 +102,8 @@ class _ProductTask(_Task):
                 )
                 sizes = [f.sub(x.stop, x.start) for x in (row, whole, step)]
                 add = f.or_(beta, step.start)
-                f.call(self.names.block, "void", [*sizes, *a_block, *b_block, place, c_row, add])
+                kit = JOB.get(f, job, "kit", "ptr")
+                f.call(self.block, "void", [*sizes, *a_block, *b_block, place, c_row, add, kit])
                 with f.when(f.icmp("eq", step.stop, k)):
                     finish(f, self.t, (job, self.plan), c, (*row, *whole))
 
@@ -116,7 +115,7 @@ class _ProductTask(_Task):
         def packed() -> list[Value]:
             count, depth = (f.sub(x.stop, x.start) for x in (rows, steps))
             args = [place, self.a_row, self.a_k, count, depth, to]
-            self.pack(self.names.pack_a, args, (*rows, *steps, to), "a")
+            self.pack(args, (*rows, *steps, to), "a")
             return [to, f.mul(depth, i64(t.rows * t.bytes)), i64(t.bytes), i64(t.rows * t.bytes)]
 
         def there() -> list[Value]:
@@ -145,15 +144,15 @@ class _ProductTask(_Task):
         return f.choose(f.icmp("eq", mode, i64(0)), there, rest)
 
 
-def product_task(m: Module, t: Tile, name: str, names: Names) -> str:
-    """The function of a task of the product."""
-    _ProductTask(m, t, name, names).emit()
+def product_task(m: Module, t: Tile, name: str, block: str) -> str:
+    """The function of a task of the product; `block` multiplies blocks."""
+    _ProductTask(m, t, name, block).emit()
     return name
 
 
-def pack_task(m: Module, t: Tile, name: str, names: Names) -> str:
+def pack_task(m: Module, t: Tile, name: str) -> str:
     """The function of a task that packs a part of the shared slab."""
-    task = _Task(m, t, name, names)
+    task = _Task(m, t, name)
     f, job = task.f, task.job
     _, b, _ = batch_pointers(f, job, task.plan, JOB.get(f, job, "first_batch"))
     cols, first, k0, k1 = JOB.gets(f, job, "cols first_col k0 k1")

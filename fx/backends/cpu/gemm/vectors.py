@@ -25,13 +25,10 @@ PARAMS = ["i64", "i64", "ptr", "i64", "ptr", "i64", "i64", "ptr", "i64"]
 """k, columns, a, a_k, b, b_k, b_col, c, beta; steps in bytes."""
 
 
-def vectors(m: Module, t: Tile, suffix: str) -> str:
-    """The product for one scalar type: `fx_gemv_<suffix>`."""
-    rows = _rows(m, t, f"gemv_rows_{suffix}")
-    columns = _columns(m, t, f"gemv_columns_{suffix}")
-    dots = _dots(m, t, f"gemv_dots_{suffix}")
-    task = _task(m, t, f"gemv_task_{suffix}", (rows, columns, dots))
-    f = m.function(f"fx_gemv_{suffix}", "void", GEMM_PARAMS, internal=False, attrs="nounwind")
+def vectors(m: Module, t: Tile, name: str, side: str) -> str:
+    """The product for one scalar type and side of b that is contiguous: "rows" or "columns"."""
+    task = _task(m, t, f"{name}_task", side)
+    f = m.function(name, "void", GEMM_PARAMS, internal=False, attrs="nounwind")
     job = JOB.new(f)
     JOB.set(f, job, **dict(zip(JOB.place, f.args, strict=False)))
     plan = f.args[0]
@@ -40,10 +37,16 @@ def vectors(m: Module, t: Tile, suffix: str) -> str:
     JOB.set(f, job, first_col=zero, cols=n, first_batch=zero, last_batch=batch)
     parallel(f, task, job, f.mul(cols, batches))
     f.ret()
-    return f.name
+    return name
 
 
-def _task(m: Module, t: Tile, name: str, kernels: tuple[str, str, str]) -> str:
+def entry_name(side: str, suffix: str) -> str:
+    return f"fx_gemv_{side}_{suffix}"
+
+
+def _task(m: Module, t: Tile, name: str, side: str) -> str:
+    write = {"rows": [_rows], "columns": [_columns, _dots]}[side]
+    kernels = [kernel(m, t, f"{name}{kernel.__name__}") for kernel in write]
     f = m.function(name, "void", ["ptr", "i64"], attrs="nounwind")
     job, index = f.args
     plan = JOB.get(f, job, "plan", "ptr")
@@ -53,23 +56,19 @@ def _task(m: Module, t: Tile, name: str, kernels: tuple[str, str, str]) -> str:
     c1 = least(f, n, f.add(c0, task_cols))
     first = f.mul(f.udiv(index, col_tasks), task_batch)
     last = least(f, JOB.get(f, job, "last_batch"), f.add(first, task_batch))
-    contiguous = f.icmp("eq", b_k, i64(t.bytes))
     with private(f, plan) as memory, f.loop(first, last) as loop:
         a, b, c = batch_pointers(f, job, plan, loop.index)
         b = f.gep("i8", b, f.mul(c0, b_col))
         here = f.gep("i8", c, f.mul(c0, i64(t.bytes)))
         size = f.sub(c1, c0)
 
-        def dots() -> list[Value]:
+        if side == "rows":
+            f.call(kernels[0], "void", [k, size, a, a_k, b, b_k, b_col, here, beta])
+        else:
             x = _gathered(f, t, k, a, a_k, memory)
             args = [k, size, x, i64(t.bytes), b, b_k, b_col, here, beta]
             few = f.icmp("slt", size, i64(STREAMS // 2))
-            return f.choose(few, lambda: _call(f, kernels[2], args), lambda: _call(f, kernels[1], args))
-
-        def rows() -> list[Value]:
-            return _call(f, kernels[0], [k, size, a, a_k, b, b_k, b_col, here, beta])
-
-        f.choose(contiguous, dots, rows)
+            f.choose(few, lambda: _call(f, kernels[1], args), lambda: _call(f, kernels[0], args))
         finish(f, t, (job, plan), c, (i64(0), i64(1), c0, c1))
     f.ret()
     return name

@@ -50,10 +50,36 @@ class Convolution(Operation):
                 emit_loops(f, x, w, y, part)
 
     def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
-        out = conv.shape(*avals, **params)
-        x, w, y = (Buffer(NULL, a.shape, row_major(a.shape), a.dtype) for a in (*avals, out))
-        found = _parts(x, w, y, params)
-        return max([0, *[plan.scratch for part in found for plan in plans_for(part, x, y)]])
+        """The most that any form takes, whatever the order of the result."""
+        shape = conv.shape(*avals, **params).shape
+        sizes = [0]
+        for strides in (row_major(shape), _features_last(shape)):
+            x, y, found = _planes(avals, params, strides)
+            sizes += [plan.scratch for part in found for plan in plans_for(part, x, y)]
+        return max(sizes)
+
+    def writes(self, avals: Sequence[Aval], params: dict[str, Any], strides: tuple[int, ...]) -> bool:
+        """Features last, where vectors of features are the form."""
+        if strides != _features_last(conv.shape(*avals, **params).shape):
+            return False
+        x, y, found = _planes(avals, params, strides)
+        return bool(found) and all(isinstance(planned(part, x, y), Features) for part in found)
+
+
+def _planes(
+    avals: Sequence[Aval], params: dict[str, Any], strides: tuple[int, ...]
+) -> tuple[Buffer, Buffer, list[Part]]:
+    """Input and result, the latter with these strides, and the parts of the convolution."""
+    x, w = (Buffer(NULL, a.shape, row_major(a.shape), a.dtype) for a in avals)
+    out = conv.shape(*avals, **params)
+    y = Buffer(NULL, out.shape, strides, out.dtype)
+    return x, y, _parts(x, w, y, params)
+
+
+def _features_last(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides of a result (batch, features, space) that lies as (batch, space, features)."""
+    batch, *space, features = row_major((shape[0], *shape[2:], shape[1]))
+    return (batch, features, *space)
 
 
 def _parts(x: Buffer, w: Buffer, y: Buffer, params: dict[str, Any]) -> list[Part]:
@@ -69,8 +95,8 @@ Plan = Forward | Features | Gradient | Dots
 def plans_for(part: Part, x: Buffer, y: Buffer) -> list[Plan]:
     """The forms that may be best; their number and working memory do not depend on strides of x and w.
 
-    Sums over the taps where these are as many as the results of an image, or more. None for integers, complex
-    numbers and more than three axes.
+    Sums over the taps where these are as many as the results of an image, or more; vectors of features where the
+    result has these side by side. None for integers, complex numbers and more than three axes.
     """
     if y.dtype.kind not in "fV" or len(part.axes) > AXES:
         return []
@@ -80,7 +106,8 @@ def plans_for(part: Part, x: Buffer, y: Buffer) -> list[Plan]:
         few = part.features.count < numbers.lanes * 3 // 4
         return [Dots(back, x, y) if few else Gradient(back, x, y)]
     whole = merged(part)
-    return [Forward(whole, x, y), *([Features(whole, x, y)] if possible(whole, numbers) else [])]
+    features = [Features(whole, x, y)] if possible(whole, numbers) else []
+    return features if features and whole.axes[-1].y != 1 else [Forward(whole, x, y), *features]
 
 
 def planned(part: Part, x: Buffer, y: Buffer) -> Plan | None:

@@ -44,6 +44,10 @@ class Operation:
     def scratch(self, avals: Sequence[Aval], params: dict[str, Any]) -> int:
         return 0
 
+    def writes(self, avals: Sequence[Aval], params: dict[str, Any], strides: tuple[int, ...]) -> bool:
+        """Whether the result may lie with these strides, a permutation of row-major ones."""
+        return False
+
     def emit(
         self,
         f: Function,
