@@ -58,16 +58,27 @@ def load(module: Module, exports: Sequence[str], made: Callable[[], None] = lamb
 
 def load_source(source: Source) -> Linked:
     with _lock:
-        needed = _needed(source)
-        if any(name in threads.PROVIDED for s in (*needed, source) for name in s.imports):
-            threads.ensure()
+        needed = _needed(source.imports)
         *codes, code = _compiled([*needed, source])
-        for library, objects in zip(needed, codes, strict=True):
-            linked = _link(library, objects)
-            for name, address in linked.address.items():
-                engine().provide(name, address)
-            _kept.append(linked)
+        _keep(needed, codes)
         return _link(source, code)
+
+
+def address_of(name: str) -> int:
+    """Where a function is that a library offers."""
+    with _lock:
+        needed = _needed([name])
+        _keep(needed, _compiled(needed))
+        return engine().symbols[name]
+
+
+def _keep(libraries: Sequence[Source], codes: Sequence[Sequence[bytes]]) -> None:
+    """Libraries in memory for as long as the process lives."""
+    for library, code in zip(libraries, codes, strict=True):
+        linked = _link(library, code)
+        for name, address in linked.address.items():
+            engine().provide(name, address)
+        _kept.append(linked)
 
 
 def called(module: Module) -> list[str]:
@@ -76,8 +87,8 @@ def called(module: Module) -> list[str]:
     return [name for name in module.declared if any(name in names for names in known)]
 
 
-def _needed(source: Source) -> list[Source]:
-    """Sources to be linked before, each after those that it needs."""
+def _needed(names: Iterable[str]) -> list[Source]:
+    """What offers these functions and is not in memory yet, each after what it needs itself."""
     found: dict[str, Source] = {}
 
     def visit(names: Iterable[str]) -> None:
@@ -88,7 +99,7 @@ def _needed(source: Source) -> list[Source]:
                     visit(home.imports)
                     found[home.key] = home
 
-    visit(source.imports)
+    visit(names)
     return list(found.values())
 
 
@@ -104,4 +115,6 @@ def _compiled(sources: Sequence[Source]) -> list[list[bytes]]:
 
 
 def _link(source: Source, objects: Sequence[bytes]) -> Linked:
+    if any(name in threads.PROVIDED for name in source.imports):
+        threads.ensure()
     return engine().link(objects, list(source.exports), source.imports)

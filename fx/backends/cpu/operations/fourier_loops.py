@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ....core import dtypes
+from ..linking import address_of
 from ..llvm import Function, Module, Value, const, i64
 from . import library
 
@@ -103,12 +104,11 @@ def _works(loop: Loop, which: int) -> bool:
 @functools.cache
 def ensure() -> None:
     """Make `fx_fourier` callable from modules linked later, with the loops that were found."""
-    _LIBRARY.ensure()
     loops = found()
-    assert loops is not None and _LIBRARY.linked is not None
+    assert loops is not None
     python = [getattr(ctypes.pythonapi, name) for name in _PYTHON]
     addresses = [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in python]
-    put = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(_LIBRARY.linked.address["fx_fourier_put"])
+    put = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64)(address_of("fx_fourier_put"))
     for place, address in enumerate([*addresses, *[word for loop in loops for word in loop]]):
         put(place, address)
 
