@@ -59,7 +59,7 @@ def test_no_copy_and_no_transpose_between_layers():
         return fnp.sum(conv(h, w2) ** 2)
 
     found = steps(net, x, w1, w2)
-    assert [s.strides is not None for s in found if s.eqn is not None][0]
+    assert next(s.strides is not None for s in found if s.eqn is not None)
     assert not [n for s in found for n in s.nests if n.copies]
     agree(net, x, w1, w2, tolerance=1e-9)
     agree(fx.grad(net, (0, 1, 2)), x, w1, w2, tolerance=1e-8)
