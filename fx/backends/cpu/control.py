@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...compiler.fuse import fuse
 from ...compiler.kinds import is_static
 from ...compiler.memory_plan import Arena, Interval
 from ...compiler.schedule import Schedule
@@ -18,9 +17,10 @@ from ...core.program import Equation, Program, Var
 from ...primitives.cond import cond_p
 from ...primitives.loop import loop_p
 from ...primitives.loop_layout import Layout
+from .epilogues import scheduled
 from .llvm import NULL, Function, Value, const, i64
 from .operations.operation import Buffer
-from .target import HostTarget, operation_for
+from .target import operation_for
 
 if TYPE_CHECKING:
     from .emission import Emission
@@ -36,7 +36,7 @@ class Inner(NamedTuple):
 
 def schedule_of(program: Program) -> Schedule:
     """The schedule of an inner Program; all its outputs are arrays of their own."""
-    return program.once("inner schedule", lambda: fuse(program, HostTarget(), owned=True))
+    return program.once("inner schedule", lambda: scheduled(program, owned=True))
 
 
 def is_native(eqn: Equation) -> bool:
