@@ -109,8 +109,9 @@ class Emission:
                 self.controls[n] = control_for(self, step.eqn)
         if self.gathers and self.times is None:
             self.crowds = crowds.find(self)
-        together = ((c.start, u) for n, c in self.crowds.items() for u in set(self.reads(n)))
-        self.readers = Counter(together)  # how many steps of a crowd read an array
+        together = ((self.span(n), u) for n in range(len(self.steps)) for u in set(self.reads(n)))
+        self.readers = Counter((first, u) for (first, end), u in together if first < end)
+        """How many of the steps that run together, from the first of them on, read an array."""
 
     def inner(self, program: Program) -> Inner:
         """The function of an inner Program, written once a module."""
@@ -237,9 +238,8 @@ class Emission:
 
     def is_only_reader(self, n: int, u: Var) -> bool:
         """Whether no other of the steps that run together with step n reads u."""
-        if self.is_epilogue(n):
-            return u not in self.reads(n - 1)
-        return n not in self.crowds or self.readers[self.span(n)[0], u] == (u in self.reads(n))
+        first, end = self.span(n)
+        return first == end or self.readers[first, u] == (u in self.reads(n))
 
     def in_place(self, n: int, u: Var, v: Var) -> bool:
         """Whether step n may write v where it reads u: every element is read just before it is written."""
@@ -281,7 +281,7 @@ class Emission:
                 if n < 0 or not self.native[n]:
                     continue
                 first, end = self.span(n)
-                if read < min(first, self.born[v]) or (read == end and self.in_place(n, u, v)):
+                if read < first or (read == end and self.in_place(n, u, v)):
                     found[r] = self.registers[u]
                     break
         return found
