@@ -74,16 +74,15 @@ class _Reader:
     def epilogue(self) -> Step | None:
         """The step that may run on the product's blocks."""
         found = [s for s in self.schedule.steps if self.made in reads(s)]
-        if (
-            len(found) != 1
-            or self.made in self.results
-            or found[0].eqn is not None
-            or len(found[0].nests) != 1
-        ):
+        if len(found) != 1 or self.made in self.results or not self.maps_blocks(found[0]):
             return None
         (step,) = found
-        fits = maps_blocks(step.nest, self.made, width_of(self.product))
-        return step if fits and self.is_light(step) and self.is_ready(step) and self.has_place(step) else None
+        return step if self.is_light(step) and self.is_ready(step) and self.has_place(step) else None
+
+    def maps_blocks(self, step: Step) -> bool:
+        """Whether a step is a nest that may overwrite the product block by block."""
+        alone = step.eqn is None and len(step.nests) == 1
+        return alone and maps_blocks(step.nest, self.made, width_of(self.product))
 
     def is_light(self, step: Step) -> bool:
         """Whether the nest reads little else."""
