@@ -9,7 +9,6 @@ from ...compiler.nest import Nest, numel, row_major, whole
 from ...core.program import Var
 from .llvm import Function, Module, Value, i64
 from .loops import Plan
-from .nest_values import Place
 from .nests import Emitter, Kernel, shared_kernel
 
 
@@ -72,8 +71,6 @@ class _BlockEmitter(Emitter):
         context, first, last, self.low, self.high = f.args
         self.pointer = {b: f.load("ptr", f.gep("ptr", context, i64(n)), 8) for n, b in enumerate(self.bases)}
         self.row_lanes = 1
-        self.prologue = Place(1, None)
-        self.accumulators = {}
         with f.loop(first, last) as loop:
             self.unit(loop.index)
         f.ret()

@@ -171,7 +171,6 @@ class Emitter(Sums):
         self.pointer = dict(zip(self.bases, f.args, strict=False))
         self.area, self.chunk, lo, hi = f.args[len(self.bases) :]
         self.row_lanes = 1 if self.plan.lane_inner else self.plan.lanes
-        self.prologue = Place(1, None)
         self.prepare()
         if self.plan.units == 1:
             self.unit(i64(0))
