@@ -58,7 +58,7 @@ class StepReport:
     seconds: float
     """The time that this limit allows on this machine, at best."""
     chunks: int | None
-    """Parts that may run in parallel; None for an operation, which splits its work itself."""
+    """Parts that may run in parallel; None for an operation, and its epilogue, which splits its work itself."""
     reason: str = ""
     """Why Python runs it."""
     inner: tuple[InnerReport, ...] = ()

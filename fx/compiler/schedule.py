@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
-from ..core.program import Equation, Program
-from .nest import Nest
+from ..core.program import Equation, Program, Var
+from .nest import Nest, View
 
 WINDOW = 64
 """A step can grow until so many younger ones exist: what bounds the search for circles."""
@@ -24,10 +24,27 @@ class Step:
         self.needs: set[int] = set()
         self.ancestors = 0
         self.position = 0
+        self.product: Step | None = None
+        """Of a nest that runs on the blocks of a product: that step, right before."""
 
     @property
     def nest(self) -> Nest:
         return self.nests[0]
+
+
+def reads(step: Step) -> list[Var]:
+    """The stored arrays that a step reads."""
+    if step.eqn is not None:
+        return list(dict.fromkeys(x.base for x in step.operands if isinstance(x, View)))
+    return list(dict.fromkeys(view.base for nest in step.nests for view in nest.loads.values()))
+
+
+def writes(step: Step) -> list[Var]:
+    """The stored arrays that a step writes."""
+    if step.eqn is not None:
+        return list(step.eqn.outputs)
+    stored = [v for nest in step.nests for v in (*nest.stores, *[view.base for _, view in nest.copies])]
+    return list(dict.fromkeys(stored))
 
 
 class Schedule:
@@ -100,6 +117,7 @@ class Steps:
         waiting = {s.number: {self.find(n) for n in s.needs} - {s.number} for s in steps}
         readers: dict[int, list[Step]] = {}
         for s in steps:
+            s.needs = set(waiting[s.number])
             for n in waiting[s.number]:
                 readers.setdefault(n, []).append(s)
         ready = [(s.position, s.number) for s in steps if not waiting[s.number]]

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...compiler.fuse import fuse
 from ...compiler.kinds import is_static
 from ...compiler.memory_plan import Arena, Interval
 from ...compiler.nest import View
@@ -24,9 +23,10 @@ from ...primitives.loop import loop_p
 from ...primitives.loop_layout import Layout
 from ...primitives.markers import barrier_p
 from . import stacks
+from .epilogues import scheduled
 from .llvm import NULL, Function, Value, const, i64
 from .operations.operation import Buffer
-from .target import HostTarget, operation_for
+from .target import operation_for
 
 if TYPE_CHECKING:
     from .emission import Emission
@@ -42,7 +42,7 @@ class Inner(NamedTuple):
 
 def schedule_of(program: Program) -> Schedule:
     """The schedule of an inner Program; all its outputs are arrays of their own."""
-    return program.once("inner schedule", lambda: fuse(program, HostTarget(), owned=True))
+    return program.once("inner schedule", lambda: scheduled(program, owned=True))
 
 
 def native_steps(schedule: Schedule) -> list[bool]:

@@ -45,7 +45,7 @@ def find(e: Emission) -> dict[int, range]:
 
 def joins(e: Emission, n: int) -> bool:
     """Whether a step is one nest without partial results to combine."""
-    kernels = e.kernels.get(n, ())
+    kernels = e.kernels.get(n, ()) if not e.is_epilogue(n) else ()
     return (
         len(kernels) == 1 and not kernels[0].end and not kernels[0].scratch and kernels[0].plan.nest.size > 0
     )

@@ -19,9 +19,12 @@ from ...compiler.schedule import Schedule, Step
 from ...core.program import Program, Var
 from ...core.structure import Literal
 from . import crowds, stacks
+from .blocks import emit_block
 from .control import Branch, Inner, Repeat, control_for, grows, native_steps, outputs_of, schedule_of
+from .epilogues import alike, width_of
 from .llvm import Function, Module, Value, i64
 from .nests import Kernel, emit_nest
+from .operations.contract import emit_contract
 from .operations.operation import Buffer
 from .target import operation_for
 
@@ -93,7 +96,12 @@ class Emission:
 
     def emit_kernels(self) -> None:
         for n, step in enumerate(self.steps):
-            if step.eqn is None:
+            if self.is_epilogue(n):
+                assert step.product is not None
+                self.kernels[n] = [
+                    emit_block(self.module, step.nest, width_of(step.product), f"{self.prefix}nest{n}")
+                ]
+            elif step.eqn is None:
                 self.kernels[n] = [
                     emit_nest(self.module, nest, f"{self.prefix}nest{n}_{k}")
                     for k, nest in enumerate(step.nests)
@@ -102,8 +110,9 @@ class Emission:
                 self.controls[n] = control_for(self, step.eqn)
         if self.gathers and self.times is None:
             self.crowds = crowds.find(self)
-        together = ((c.start, u) for n, c in self.crowds.items() for u in set(self.reads(n)))
-        self.readers = Counter(together)  # how many steps of a crowd read an array
+        together = ((self.span(n), u) for n in range(len(self.steps)) for u in set(self.reads(n)))
+        self.readers = Counter((first, u) for (first, end), u in together if first < end)
+        """How many of the steps that run together, from the first of them on, read an array."""
 
     def inner(self, program: Program) -> Inner:
         """The function of an inner Program, written once a module."""
@@ -179,6 +188,7 @@ class Emission:
         for v, n in self.maker.items():
             if v in crossing:
                 self.registers.setdefault(v, len(self.registers))
+                self.begin_in_result(n, v, inside)
                 continue
             x = Interval(v, stacks.stored_bytes(v.aval), born[v], last[v])
             for u in self.reads(n) if self.steps[n].eqn is None else ():
@@ -195,18 +205,44 @@ class Emission:
                 self.intervals.append(Interval(("scratch", n), size, *self.span(n)))
         self.arena = self.arrange(self.intervals)
 
+    def begin_in_result(self, n: int, v: Var, inside: dict[Var, Interval]) -> None:
+        """Let a temporary that step n turns into the stored array v, in place, lie where v does from the beginning."""
+        if self.steps[n].eqn is not None:
+            return
+        for u in self.reads(n):
+            key = self.same.get(u, u)
+            if key in inside and inside[key].last == self.span(n)[1] and self.in_place(n, u, v):
+                self.take_over(key, v, inside)
+                return
+
+    def take_over(self, key: Var, v: Var, inside: dict[Var, Interval]) -> None:
+        """v has been in the place of `key` from its birth; not where a donated argument may become v instead."""
+        given = (x for x in self.schedule.program.inputs if alike(x, v))
+        if all(self.last.get(x, -1) < inside[key].first for x in given):
+            self.born[v] = inside.pop(key).first
+            self.same.update({u: v for u in (key, *self.same) if self.same.get(u, u) is key})
+
     def arrange(self, intervals: Sequence[Interval]) -> Arena:
         """Places for memory that lives from step to step."""
         return plan(intervals)
 
+    def is_epilogue(self, n: int) -> bool:
+        """Whether step n runs on the blocks of the product before it; code that is timed runs step by step."""
+        return n < len(self.steps) and self.steps[n].product is not None and self.times is None
+
     def span(self, n: int) -> tuple[int, int]:
         """The first and the last step of those that run together with step n."""
+        if self.is_epilogue(n):
+            return n - 1, n
+        if self.is_epilogue(n + 1):
+            return n, n + 1
         crowd = self.crowds.get(n)
         return (n, n) if crowd is None else (crowd.start, crowd.stop - 1)
 
     def is_only_reader(self, n: int, u: Var) -> bool:
         """Whether no other of the steps that run together with step n reads u."""
-        return n not in self.crowds or self.readers[self.span(n)[0], u] == (u in self.reads(n))
+        first, end = self.span(n)
+        return first == end or self.readers[first, u] == (u in self.reads(n))
 
     def in_place(self, n: int, u: Var, v: Var) -> bool:
         """Whether step n may write v where it reads u: every element is read just before it is written."""
@@ -332,9 +368,10 @@ class Emission:
 
     def pointer(self, f: Function, v: Var) -> Value:
         """The address of a stored array; read anew by every step, so that thousands need no registers."""
+        v = self.same.get(v, v)
         if v in self.slots:
             return f.load("ptr", f.gep("ptr", self.table, i64(self.slots[v])), 8)
-        return f.gep("i8", f.args[1], i64(self.arena.offsets[self.same.get(v, v)]))
+        return f.gep("i8", f.args[1], i64(self.arena.offsets[v]))
 
     def timed(self, f: Function, n: int) -> None:
         """A step that counts its cycles."""
@@ -375,8 +412,7 @@ class Emission:
     def kernel(self, f: Function, kernel: Kernel, scratch: Value) -> None:
         if kernel.plan.nest.size == 0:
             return
-        starts = zip(kernel.bases, kernel.shifts, strict=True)
-        pointers = [f.gep("i8", self.pointer(f, b), i64(shift)) for b, shift in starts]
+        pointers = self.starts(f, kernel)
         if kernel.chunks == 1:
             f.call(kernel.name, "void", [*pointers, scratch, i64(0), i64(0), i64(kernel.units)])
         else:
@@ -384,11 +420,14 @@ class Emission:
         if kernel.end:
             f.call(kernel.end, "void", [*pointers, scratch])
 
+    def starts(self, f: Function, kernel: Kernel) -> list[Value]:
+        """Where the arrays of a kernel begin."""
+        starts = zip(kernel.bases, kernel.shifts, strict=True)
+        return [f.gep("i8", self.pointer(f, b), i64(shift)) for b, shift in starts]
+
     def parallel(self, f: Function, kernel: Kernel, pointers: Sequence[Value]) -> None:
         """Chunks of a kernel on the thread pool."""
-        context = f.alloca("ptr", len(pointers))
-        for i, p in enumerate(pointers):
-            f.store(p, f.gep("ptr", context, i64(i)), 8)
+        context = table_of(f, pointers)
         body = self.chunk_body(kernel, len(pointers))
         f.call("fx_parallel", "void", [Value(f"@{body}", "ptr"), context, i64(kernel.chunks)])
 
@@ -414,9 +453,17 @@ class Emission:
         if n in self.controls:
             self.controls[n].emit(f, inputs, outputs, self.scratch(f, n))
             return
+        if self.is_epilogue(n + 1):
+            emit_contract(f, *inputs, *outputs, step.eqn.params["spec"], **self.epilogue(f, n + 1))
+            return
         operation = operation_for(step.eqn)
         assert operation is not None
         operation.emit(f, inputs, outputs, self.scratch(f, n), step.eqn.params)
+
+    def epilogue(self, f: Function, n: int) -> dict[str, Any]:
+        """The function of the nest of step n for blocks, and its context."""
+        (kernel,) = self.kernels[n]
+        return {"epilogue": kernel.name, "context": table_of(f, self.starts(f, kernel))}
 
     def buffer(self, f: Function, x: Any) -> Buffer:
         if type(x) is Literal:
@@ -425,3 +472,11 @@ class Emission:
         dtype = x.base.aval.dtype
         start = f.gep("i8", self.pointer(f, x.base), i64(x.offset * dtype.itemsize))
         return Buffer(start, x.shape, x.strides, dtype)
+
+
+def table_of(f: Function, pointers: Sequence[Value]) -> Value:
+    """Addresses in memory, on the stack."""
+    table = f.alloca("ptr", len(pointers))
+    for i, p in enumerate(pointers):
+        f.store(p, f.gep("ptr", table, i64(i)), 8)
+    return table

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...compiler.fuse import fuse
 from ...compiler.nest import View, whole
 from ...compiler.schedule import Step
 from ...compiler.simplify import Stage, simplify
@@ -22,9 +21,9 @@ from ...core.structure import Literal
 from .. import pool
 from . import failures, layout
 from .emission import TIMES, Emission, Emitted, Segment, emit
+from .epilogues import scheduled
 from .labels import Label, arena_label, labels_of, out_of_memory
 from .linking import load
-from .target import HostTarget
 
 _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_size_t)
 KEPT_ARENA = 1 << 20
@@ -49,7 +48,7 @@ class Executable:
         self.program = program
         self.stages: list[Stage] = simplify(program)
         clock.mark("simplify")
-        self.schedule = fuse(self.stages[-1].program, HostTarget())
+        self.schedule = scheduled(self.stages[-1].program)
         clock.mark("fuse")
         self.emitted: Emitted = emit(self.schedule, profile, self.writer)
         clock.mark("emit")

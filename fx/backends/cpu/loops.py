@@ -272,6 +272,11 @@ class Plan:
         count = self.block or numel(a.size for a in self.inner_axes)
         return cost_of(self.maker[v]) >= 4 and count * lanes * itemsize(v) <= KEPT_BYTES
 
+    @property
+    def ragged(self) -> bool:
+        """Whether the last vector of a row may be a part."""
+        return self.lane is not None and self.lane.size % self.lanes != 0
+
     def _chunks(self) -> int:
         """Parts that may run in parallel: by shape alone, so that results do not depend on threads."""
         if self.work < PARALLEL_WORK:

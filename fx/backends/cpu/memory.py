@@ -21,13 +21,13 @@ from ...compiler.memory_report import (
     alive,
 )
 from ...compiler.nest import View
-from ...compiler.schedule import Step
+from ...compiler.schedule import Step, reads
 from ...core import tree
 from ...core.program import Program, Var
 from ...core.structure import Literal
 from .control import grows
 from .executable import KEPT_ARENA
-from .steps import StepReader, line_of, names_of, operation_title, reads
+from .steps import StepReader, line_of, names_of, operation_title
 
 
 def planned_memory(lowered: Any, executable: Any) -> MemoryReport:
@@ -126,9 +126,17 @@ class _Planned:
             kind = RESULT if v in results or v in returned else TEMPORARY
             name = results.get(v) or self.value_name(v)
             first = self.emission.born.get(v, 0)
-            where = line_of(self.maker(v))
-            found[register] = v, Buffer(name, kind, str(v.aval), nbytes(v.aval), first, self.last, where)
+            where, before = line_of(self.maker(v)), [self.value_name(u) for u in self.before(v)]
+            note = f"first, in its place, {', '.join(before)}" if before else ""
+            found[register] = (
+                v,
+                Buffer(name, kind, str(v.aval), nbytes(v.aval), first, self.last, where, note),
+            )
         return found
+
+    def before(self, v: Var) -> list[Var]:
+        """The temporaries that become v in place."""
+        return [u for u, key in self.emission.same.items() if key is v]
 
     def returned(self) -> list[Buffer]:
         """Results that are inputs: copies, after the run, where the array is the caller's own or a constant's."""

@@ -51,10 +51,16 @@ class Kernel(NamedTuple):
 
 def emit_nest(module: Module, nest: Nest, name: str) -> Kernel:
     """Write a nest into a module; a nest that does the same as one before is that one, on other arrays."""
-    nest, shifts = moved_to_start(in_memory_order(nest))
-    key, arrays = signature(nest)
+    return shared_kernel(module, in_memory_order(nest), lambda x: _kernel(module, Plan(x), name))
+
+
+def shared_kernel(module: Module, nest: Nest, write: Callable[[Nest], Kernel], form: Any = None) -> Kernel:
+    """What `write` makes of a nest, or made of an equal one in the same form before."""
+    nest, shifts = moved_to_start(nest)
+    body, arrays = signature(nest)
+    key = form, body
     if key not in module.kernels:
-        kernel = _kernel(module, Plan(nest), name)
+        kernel = write(nest)
         number = {v: n for n, v in enumerate(arrays)}
         module.kernels[key] = kernel, [number[b] for b in kernel.bases]
     kernel, numbers = module.kernels[key]
@@ -65,10 +71,10 @@ def emit_nest(module: Module, nest: Nest, name: str) -> Kernel:
 def _kernel(module: Module, plan: Plan, name: str) -> Kernel:
     past = streamed(plan)
     if not past:
-        return _Emitter(module, plan, name).run()
+        return Emitter(module, plan, name).run()
     forms = (f"{name}_streamed", f"{name}_stored")
-    params = _Emitter(module, plan, forms[0], past).write().params
-    kernel = _Emitter(module, plan, forms[1]).run()
+    params = Emitter(module, plan, forms[0], past).write().params
+    kernel = Emitter(module, plan, forms[1]).run()
     choice(module, name, params, [kernel.bases.index(a.base) for a in past], forms)
     return kernel._replace(name=name)
 
@@ -136,7 +142,7 @@ def signature(nest: Nest) -> tuple[Any, list[Any]]:
     return (nest.shape, rows, loads, body, stores, copies, dims), list(number)
 
 
-class _Emitter(Sums):
+class Emitter(Sums):
     def __init__(self, module: Module, plan: Plan, name: str, past: Sequence[Access] = ()):
         self.past = set(past)
         self.module, self.plan, self.nest, self.name = module, plan, plan.nest, name
@@ -165,7 +171,6 @@ class _Emitter(Sums):
         self.pointer = dict(zip(self.bases, f.args, strict=False))
         self.area, self.chunk, lo, hi = f.args[len(self.bases) :]
         self.row_lanes = 1 if self.plan.lane_inner else self.plan.lanes
-        self.prologue = Place(1, None)
         self.prepare()
         if self.plan.units == 1:
             self.unit(i64(0))
@@ -196,7 +201,7 @@ class _Emitter(Sums):
                 self.accumulate(v, self.masked(v, self.row_value(x), self.row))
 
     def locate(self, u: Value) -> None:
-        """The unit's index along each outer axis, and the part of the lane axis that is its own."""
+        """The unit's index along each outer axis, and its part of the lane axis."""
         f, plan = self.f, self.plan
         rest, block = u, i64(0)
         if plan.blocks > 1:
@@ -206,6 +211,11 @@ class _Emitter(Sums):
             last = n == len(plan.unit_axes) - 1
             self.row.position[axis.members[-1]] = rest if last else f.urem(rest, i64(axis.size))
             rest = rest if last else f.udiv(rest, i64(axis.size))
+        self.share(block)
+
+    def share(self, block: Value) -> None:
+        """The part of the lane axis that is the unit's own."""
+        f, plan = self.f, self.plan
         self.start, self.count = i64(0), i64(plan.lane.size if plan.lane else 1)
         if plan.block:
             self.start = f.mul(block, i64(plan.block)) if plan.blocks > 1 else i64(0)
@@ -340,7 +350,7 @@ class _Emitter(Sums):
             return self.at_lane(stage, place, i64(0), None, carried, carry)
         step = i64(lanes)
         if plan.block:
-            whole = f.and_(self.count, i64(-lanes)) if size % lanes else self.count
+            whole = f.and_(self.count, i64(-lanes)) if plan.ragged else self.count
             longest = plan.block
         else:
             whole = i64(size - size % lanes)
@@ -353,7 +363,7 @@ class _Emitter(Sums):
                 carry = self.at_lane(stage, place, i64(0), None, carried, carry)
             else:
                 carry = run(i64(0), whole, carry)
-        if size % lanes:
+        if plan.ragged:
             with self.guarded(whole, self.count, lanes, carry, bool(plan.block)) as tail:
                 mask = f.tail_mask(f.sub(self.count, whole), lanes)
                 tail.next(*self.at_lane(stage, place, whole, mask, carried, list(tail.carry)))

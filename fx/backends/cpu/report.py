@@ -8,7 +8,6 @@ from typing import Any
 
 from ...compiler.cost import Cost, cost as cost_of, equation_work, schedule_work, total
 from ...compiler.explain import Explanation, Pass
-from ...compiler.fuse import fuse
 from ...compiler.memory_report import MemoryReport
 from ...compiler.schedule import Schedule
 from ...compiler.simplify import Stage, simplified
@@ -19,11 +18,11 @@ from . import threads
 from .control import schedule_of
 from .emission import Segment
 from .engine import engine, host
+from .epilogues import scheduled
 from .executable import Executable
 from .limits import limits
 from .memory import interpreted_memory, planned_memory
 from .steps import StepReader, program_graph, schedule_text
-from .target import HostTarget
 
 _LATE = ("simplified", "fused", "llvm", "assembly")
 
@@ -68,7 +67,7 @@ def schedule(program: Program) -> Schedule:
     compiled = program.cache.get("executable")
     if compiled is not None:
         return compiled.schedule  # type: ignore[no-any-return]
-    return program.once("schedule", lambda: fuse(simplified(program), HostTarget()))
+    return program.once("schedule", lambda: scheduled(simplified(program)))
 
 
 def cost(lowered: Any) -> Cost:

@@ -10,7 +10,7 @@ from ...compiler.explain import InnerReport, Line, StepReport
 from ...compiler.graph import Edge, Graph, Node
 from ...compiler.kinds import is_static
 from ...compiler.nest import View
-from ...compiler.schedule import Schedule, Step
+from ...compiler.schedule import Schedule, Step, reads, writes
 from ...core.program import Equation, Program, Var, _Names as Names, format_equation
 from ...core.source import Source
 from ...core.structure import Literal
@@ -61,7 +61,7 @@ class StepReader:
             work=work,
             limit=limit,
             seconds=seconds,
-            chunks=max((Plan(nest).chunks for nest in step.nests), default=1) if step.eqn is None else None,
+            chunks=chunks_of(step),
             reason=why_python(step.eqn) if step.eqn is not None and self.kinds[n] == "python" else "",
             inner=inner,
         )
@@ -108,7 +108,7 @@ class StepReader:
         if not step.nests:
             return "barrier"
         if any(nest.equations for nest in step.nests):
-            return f"nest {sizes}"
+            return f"nest {sizes}" + (" on the product's blocks" if step.product else "")
         made = [self.makers[v].primitive.name for v in writes(step) if v in self.makers]
         return f"{made[0] if made else 'copy'} {sizes}"
 
@@ -191,19 +191,11 @@ def has_native_form(eqn: Equation) -> bool:
     return operation_for(eqn) is not None or is_native(eqn)
 
 
-def reads(step: Step) -> list[Var]:
-    """The stored arrays that a step reads."""
-    if step.eqn is not None:
-        return list(dict.fromkeys(x.base for x in step.operands if isinstance(x, View)))
-    return list(dict.fromkeys(view.base for nest in step.nests for view in nest.loads.values()))
-
-
-def writes(step: Step) -> list[Var]:
-    """The stored arrays that a step writes."""
-    if step.eqn is not None:
-        return list(step.eqn.outputs)
-    stored = [v for nest in step.nests for v in (*nest.stores, *[view.base for _, view in nest.copies])]
-    return list(dict.fromkeys(stored))
+def chunks_of(step: Step) -> int | None:
+    """Parts of a nest that may run in parallel; what works on a product's blocks is split as that is."""
+    if step.eqn is not None or step.product is not None:
+        return None
+    return max((Plan(nest).chunks for nest in step.nests), default=1)
 
 
 def operation_title(eqn: Equation) -> str:

@@ -7,7 +7,7 @@ in the result.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -157,10 +157,12 @@ def arranged(
 
 def _form(x: Arrangement, spec: str, buffers: tuple[Buffer, ...], sizes: dict[str, int]) -> Form | None:
     """The contraction after the copies."""
-    arrays = [
-        b if letters is None else _like(b, letters, sizes) for b, letters in zip(buffers, x, strict=True)
-    ]
-    return form_of(axes_of(x.applied(spec), *arrays))
+    return form_of(axes_of(x.applied(spec), *copied(x, buffers, sizes)))
+
+
+def copied(x: Arrangement, buffers: Sequence[Buffer], sizes: dict[str, int]) -> list[Buffer]:
+    """Arrays like those that the copies make."""
+    return [b if letters is None else _like(b, letters, sizes) for b, letters in zip(buffers, x, strict=True)]
 
 
 def _like(buffer: Buffer, letters: str, sizes: dict[str, int]) -> Buffer:

@@ -62,19 +62,24 @@ def emit_form(
 
     Gives whether the epilogue was called block by block.
     """
-    row, col, inner, around, _ = form
-    split = max(0, len(around) - BATCH_AXES)
-    product = Product(
-        TYPES[out.dtype.name], row.size, col.size, inner.size, row.a, inner.a, inner.b,
-        col.b if col.size > 1 else 1, row.c or col.size, width, tuple(around[split:]),
-    )  # fmt: skip
+    split = max(0, len(form.around) - BATCH_AXES)
+    product = product_of(form, out, width)
     a, b = (right, left) if form.swapped else (left, right)
     with ExitStack() as stack:
         pointers = [a.pointer, b.pointer, out.pointer]
-        for axis in around[:split]:
+        for axis in form.around[:split]:
             i = stack.enter_context(f.loop(i64(0), i64(axis.size), trips=True)).index
             pointers = _moved(f, pointers, axis[1:], i, product.scalar)
         return emit_product(f, product, *pointers, hooks, first=out.pointer)
+
+
+def product_of(form: Form, out: Buffer, width: int) -> Product:
+    """What the library is called for, as often as there are more axes around than it takes."""
+    row, col, inner, around, _ = form
+    return Product(
+        TYPES[out.dtype.name], row.size, col.size, inner.size, row.a, inner.a, inner.b,
+        col.b if col.size > 1 else 1, row.c or col.size, width, tuple(around[-BATCH_AXES:]),
+    )  # fmt: skip
 
 
 def keeps_blocks(form: Form, width: int) -> bool:

@@ -10,10 +10,10 @@ from ....core.avals import Aval
 from ....primitives.contraction import parse
 from ..gemm.axes import axes_of, extent
 from ..gemm.conversions import in_parts, through_floats, way_through_floats
-from ..gemm.layouts import Arrangement, arranged, arrangement, canonical
+from ..gemm.layouts import Arrangement, arranged, arrangement, canonical, copied, sizes_of
 from ..gemm.loops import emit_loops
-from ..gemm.matrices import NONE, emit_form, form_of, keeps_blocks
-from ..gemm.product import NO_HOOKS, Hooks
+from ..gemm.matrices import NONE, emit_form, form_of, keeps_blocks, product_of
+from ..gemm.product import NO_HOOKS, Hooks, parts_of
 from ..llvm import NULL, Function, Value, const, i64
 from .operation import Buffer, Operation
 
@@ -89,6 +89,19 @@ def can_fuse(spec: str, avals: Sequence[Aval]) -> bool:
     order = [2 * (i in left) + (i in right) for i in out]
     kinds = [kind for i, kind in enumerate(order) if i == 0 or order[i - 1] != kind]
     return bool(kinds) and kinds[-1] != 3 and len(set(kinds)) == len(kinds) and 3 not in kinds[1:]
+
+
+def runs_in_blocks(spec: str, left: Buffer, right: Buffer, out: Buffer) -> bool:
+    """Whether an epilogue is called block by block, while the product is no slower than without one."""
+    avals = [Aval(x.shape, x.dtype) for x in (left, right)]
+    if out.size == 0 or left.dtype != right.dtype or not can_fuse(spec, avals):
+        return False
+    plan = arrangement(spec, left, right, out)
+    if plan is None or plan.out is not None:
+        return False
+    arrays = copied(plan, (left, right, out), sizes_of(spec, left, right))
+    form, width = form_of(axes_of(plan.applied(spec), *arrays)), matrix_shape(spec, out.shape)[1]
+    return form is not None and keeps_blocks(form, width) and parts_of(product_of(form, out, width)) == 1
 
 
 def _contracted(
