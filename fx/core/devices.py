@@ -26,6 +26,9 @@ class Device:
     __repr__ = __str__
 
 
+_CPU = Device("cpu")
+
+
 class Backend:
     """NumPy on the host. Other backends have the same members."""
 
@@ -34,10 +37,10 @@ class Backend:
     xp: Any = np
 
     def devices(self) -> list[Device]:
-        return [Device("cpu")]
+        return [_CPU]
 
     def device(self, buffer: Any) -> Device:
-        return Device("cpu")
+        return _CPU
 
     def to_host(self, buffer: Any) -> Any:
         return buffer
@@ -149,7 +152,7 @@ class default_device:
 
 def current_device() -> Device:
     """Where new arrays are made."""
-    return _default.get() or Device("cpu")
+    return _default.get() or _CPU
 
 
 def common_backend(buffers: Any) -> Backend:

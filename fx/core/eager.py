@@ -9,21 +9,32 @@ import numpy as np
 
 from . import errors
 from .array import Array, as_buffer, aval_of
-from .avals import size_of
+from .avals import Aval, size_of
 from .devices import HOST, backend_of, common_backend
-from .errstate import quiet
+from .errstate import restore, silence
 from .primitive import Primitive, params_key, result_avals
 
 
 def eager(prim: Primitive, operands: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Compute now; the shape rule speaks if the operation fails, so that errors are fx's own."""
-    avals = [aval_of(x) for x in operands]
-    out = prim.shape(*avals, **params)
-    buffers = [as_buffer(x) for x in operands]
+    """Compute now; the shape rule speaks before, so that errors are fx's own."""
+    avals = [x.aval if type(x) is Array else aval_of(x) for x in operands]
+    out = _shapes_of(prim, avals, params)
+    buffers = [x.buffer if type(x) is Array else as_buffer(x) for x in operands]
     values = eager_buffers(prim, buffers, params)
     if prim.multiple:
         return [Array(_own(v, prim, operands), a.weak) for v, a in zip(values, out, strict=True)]
-    return Array(_own(values, prim, operands), out.weak)
+    return Array(_own(values, prim, operands), out[0].weak)
+
+
+def _shapes_of(prim: Primitive, avals: Sequence[Aval], params: dict[str, Any]) -> Sequence[Aval]:
+    """What the shape rule says of these operands, remembered where the params can be a key."""
+    try:
+        return result_avals(prim, avals, params, params_key(params))
+    except TypeError as e:
+        if "unhashable" not in str(e):
+            raise
+        out = prim.shape(*avals, **params)
+        return out if prim.multiple else (out,)
 
 
 def _own(value: Any, prim: Primitive, operands: Sequence[Any]) -> Any:
@@ -47,14 +58,16 @@ def _copy(value: Any, prim: Primitive) -> Any:
 def eager_buffers(prim: Primitive, buffers: Sequence[Any], params: dict[str, Any]) -> Any:
     """Run `impl` on concrete buffers, on the device where they are."""
     backend = common_backend(buffers)
+    token = silence()
     try:
-        with quiet():
-            if backend is HOST:
-                return prim.impl(np, *buffers, **params)
-            with backend.activate(_device_of(backend, buffers)):
-                return prim.impl(backend.xp, *[_on(backend, b) for b in buffers], **params)
+        if backend is HOST:
+            return prim.impl(np, *buffers, **params)
+        with backend.activate(_device_of(backend, buffers)):
+            return prim.impl(backend.xp, *[_on(backend, b) for b in buffers], **params)
     except MemoryError as e:
         raise _out_of_memory(prim, buffers, params) from e
+    finally:
+        restore(token)
 
 
 def _out_of_memory(

@@ -40,10 +40,21 @@ convert: Callable[[Any, Any], Any] = _missing
 """x in another dtype."""
 
 
+def _nothing(*args: Any) -> None:
+    return None
+
+
+watch_keys: Callable[..., Any] = _nothing
+"""What traced functions, (trace, outputs) each, of which one runs, do with random keys; None where they see none.
+
+The result has `use(operands, axes, carry)`, which is called before each call and returns what takes its results.
+"""
+
+
 def provide(**operations: Callable[..., Any]) -> None:
     """Take the operations; each may be given once."""
     for name, operation in operations.items():
-        if globals()[name] is not _missing:
+        if globals()[name] not in (_missing, _nothing):
             raise RuntimeError(f"{name} was given already")
         globals()[name] = operation
 

@@ -127,6 +127,8 @@ class Primitive:
     """The result is operand 0 itself."""
     calls = False
     """Has Programs among its params (jit, checkpoint, scan, cond...)."""
+    transient = False
+    """Has Python functions among its params, which no memory of shapes may keep alive."""
     collective = False
     """Its batch rule is asked whenever the mapped axis has the name in `params["axis_name"]`."""
 
@@ -190,14 +192,15 @@ _shapes: dict[Any, tuple[Aval, ...]] = {}
 def result_avals(
     prim: Primitive, avals: Sequence[Aval], params: dict[str, Any], key: Any
 ) -> tuple[Aval, ...]:
-    """What the shape rule says; remembered, except for primitives that hold Programs."""
+    """What the shape rule says; remembered, except for primitives that hold Programs or functions."""
     place = (prim, key, *avals)
-    known = None if prim.calls else _shapes.get(place)
+    remembered = not (prim.calls or prim.transient)
+    known = _shapes.get(place) if remembered else None
     if known is not None:
         return known
     out = prim.shape(*avals, **params)
     result = tuple(out) if prim.multiple else (out,)
-    if not prim.calls:
+    if remembered:
         if len(_shapes) > 50_000:
             _shapes.clear()
         _shapes[place] = result

@@ -33,7 +33,6 @@ from ._contractions import (
     batch_matmul as batch_matmul,
     dot as dot,
     dot_general as dot_general,
-    ragged_dot as ragged_dot,
 )
 from ._control_flow import (
     associative_scan as associative_scan,
@@ -151,13 +150,27 @@ from ._gather import (
     scatter_mul as scatter_mul,
     scatter_sub as scatter_sub,
 )
+from ._generators import (
+    RandomAlgorithm as RandomAlgorithm,
+    rng_bit_generator as rng_bit_generator,
+)
+from ._hints import (
+    after_all as after_all,
+    composite as composite,
+    create_token as create_token,
+    stage as stage,
+    with_sharding_constraint as with_sharding_constraint,
+)
 from ._implicit import (
     custom_linear_solve as custom_linear_solve,
     custom_root as custom_root,
 )
 from ._numbers import (
+    AccuracyMode as AccuracyMode,
     ConvDimensionNumbers as ConvDimensionNumbers,
     ConvGeneralDilatedDimensionNumbers as ConvGeneralDilatedDimensionNumbers,
+    DotAlgorithm as DotAlgorithm,
+    DotAlgorithmPreset as DotAlgorithmPreset,
     DotDimensionNumbers as DotDimensionNumbers,
     FftType as FftType,
     GatherDimensionNumbers as GatherDimensionNumbers,
@@ -166,6 +179,12 @@ from ._numbers import (
     PrecisionLike as PrecisionLike,
     RoundingMethod as RoundingMethod,
     ScatterDimensionNumbers as ScatterDimensionNumbers,
+    Tolerance as Tolerance,
+)
+from ._ragged import (
+    RaggedDotDimensionNumbers as RaggedDotDimensionNumbers,
+    ragged_dot as ragged_dot,
+    ragged_dot_general as ragged_dot_general,
 )
 from ._reductions import (
     argmax as argmax,
@@ -178,6 +197,9 @@ from ._reductions import (
     reduce_prod as reduce_prod,
     reduce_sum as reduce_sum,
     reduce_xor as reduce_xor,
+)
+from ._scaled import (
+    scaled_dot as scaled_dot,
 )
 from ._shapes import (
     broadcast as broadcast,

@@ -1,4 +1,4 @@
-"""Products of arrays: any contraction of two by `dot_general`, and those with ragged groups of rows."""
+"""Products of arrays: any contraction of two by `dot_general`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from ..core import dtypes, static
 from ..core.errors import ArgumentError, DTypeError, ShapeError, brief, lines
 from ..primitives import elementwise as e
 from ..primitives.contraction import contract
-from ..primitives.cumulative import cumsum
-from ..primitives.shape import iota, reshape
-from ._numbers import DotDimensionNumbers, Precision
+from ._numbers import DotAlgorithm, DotAlgorithmPreset, DotDimensionNumbers, Precision
 from ._operands import array, describe
 
 
@@ -32,9 +30,9 @@ def dot_general(
     Returns:
         (*batch, *free axes of lhs, *free axes of rhs).
     """
-    _check_precision(precision)
+    check_precision(precision)
     x, y = array(lhs), array(rhs)
-    spec = _spec(x, y, dimension_numbers)
+    spec = spec_of(x, y, dimension_numbers)
     return _product(x, y, spec, preferred_element_type)
 
 
@@ -71,7 +69,8 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     return dot_general(x, y, (((x.ndim - 1,), (x.ndim - 2,)), (lead, lead)), precision)
 
 
-def _spec(x: Any, y: Any, dimension_numbers: Any) -> str:
+def spec_of(x: Any, y: Any, dimension_numbers: Any) -> str:
+    """The contraction that dimension numbers stand for, checked against the operands."""
     try:
         (cx, cy), (bx, by) = dimension_numbers
         cx, cy, bx, by = (static.integers(tuple(axes), "dot_general") for axes in (cx, cy, bx, by))
@@ -104,55 +103,32 @@ def _letters(nx: int, ny: int, cx: Any, cy: Any, bx: Any, by: Any) -> str:
 
 
 def _product(x: Any, y: Any, spec: str, preferred: Any) -> Any:
+    wide, out = product_dtypes(x, y, preferred)
+    return e.convert(contract(e.convert(x, wide), e.convert(y, wide), spec), out)
+
+
+def product_dtypes(x: Any, y: Any, preferred: Any) -> tuple[Any, Any]:
+    """The dtype that a product is computed in, and that of the result."""
     common = dtypes.promote_types(x.dtype, y.dtype)
     out = common if preferred is None else dtypes.canonical(preferred)
     if (common.kind == "c" and out.kind != "c") or (common.kind in "fV" and out.kind in "biu"):
         raise DTypeError(f"fx.lax: a product of {common} has no preferred_element_type {out}.")
-    wide = dtypes.promote_types(common, out)
-    return e.convert(contract(e.convert(x, wide), e.convert(y, wide), spec), out)
+    return dtypes.promote_types(common, out), out
 
 
-def _check_precision(precision: Any) -> None:
-    parts = precision if isinstance(precision, tuple) else (precision,)
+def check_precision(precision: Any) -> None:
+    """ArgumentError unless it is a precision of JAX, of which fx has one: that of the operands' dtype."""
+    pair = isinstance(precision, tuple) and not isinstance(precision, DotAlgorithm)
+    parts = precision if pair else (precision,)
     names = ("default", "high", "highest", "fastest", "float32", "bfloat16", "tensorfloat32")
-    known = lambda p: p is None or isinstance(p, Precision) or (isinstance(p, str) and p in names)
+    known = lambda p: (
+        p is None or isinstance(p, (Precision, DotAlgorithm, DotAlgorithmPreset)) or _named(p, names)
+    )
     if not all(map(known, parts)) or len(parts) > 2:
         raise ArgumentError(
             lines(f"precision={brief(precision)} is unknown.", "Write None or a member of fx.lax.Precision.")
         )
 
 
-def ragged_dot(
-    lhs: Any,
-    rhs: Any,
-    group_sizes: Any,
-    precision: Any = None,
-    preferred_element_type: Any = None,
-    group_offset: Any = None,
-) -> Any:
-    """Rows in consecutive groups, each group times its own matrix: a mixture of experts.
-
-    Args:
-        lhs: (m, k). rhs: (g, k, n). group_sizes: (g,) integers; rows beyond their sum give zeros.
-        group_offset: accepted as None alone.
-
-    Returns:
-        (m, n). Every row is multiplied with every matrix where it is not masked: g times the products needed.
-    """
-    _check_precision(precision)
-    x, w, sizes = array(lhs), array(rhs), array(group_sizes)
-    if group_offset is not None:
-        raise ArgumentError(
-            "fx.lax.ragged_dot: group_offset is for devices that hold some of the groups each."
-        )
-    fits = x.ndim == 2 and w.ndim == 3 and sizes.ndim == 1 and w.shape[:2] == (sizes.shape[0], x.shape[1])
-    if not fits or sizes.dtype.kind not in "iu":
-        raise ShapeError(
-            f"fx.lax.ragged_dot takes (m, k), (g, k, n) and g integers; got {describe(x, w, sizes)}."
-        )
-    stop = cumsum(e.convert(sizes, "int64"), 0)
-    start = stop - e.convert(sizes, "int64")
-    row = reshape(iota((x.shape[0],)), (x.shape[0], 1))
-    mask = e.bit_and(e.le(start, row), e.lt(row, stop))
-    rows = e.select(reshape(mask, (*mask.shape, 1)), reshape(x, (x.shape[0], 1, x.shape[1])), x.dtype.type(0))
-    return _product(rows, w, "mgk,gkn->mn", preferred_element_type)
+def _named(precision: Any, names: tuple[str, ...]) -> bool:
+    return isinstance(precision, str) and (precision in names or precision in DotAlgorithmPreset.__members__)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core import dtypes, static, tree
+from ..core import dtypes, given, static, tree
 from ..core.array import Array, as_buffer, aval_of
 from ..core.avals import Aval
 from ..core.boundary import boundary
+from ..core.config import settings
 from ..core.errors import ArgumentError, DTypeError, ShapeError, TreeError, brief, lines
 from ..core.source import describe
 from ..core.trace import Tracer, bind, current_trace
@@ -117,8 +118,24 @@ def _branch(kind: str, index: Any, functions: Sequence[Any], operands: Sequence[
         ins += [len(avals) + i - at if i in mine else a for i, a in enumerate(const_avals)]
         programs.append(arrange(convert_outputs(inner.program, outs), ins))
         at += len(inner.consts)
+    note = _use_keys(inners, leaves)
     results = bind(cond_p, index, *leaves, *consts, branches=tuple(programs))
+    note(results)
     return inners[0].out_tree.unflatten(results)
+
+
+def _use_keys(
+    inners: Sequence[Inner], operands: Sequence[Any], slices: int = 0, carry: int = 0
+) -> Callable[[Any], None]:
+    """Under `check_keys`: the random keys that inner functions use are used up. Returns what takes the results.
+
+    slices: so many operands at the end are cut along their first axis; carry: so many at the start come back.
+    """
+    found = given.watch_keys(*[(i.trace, i.outputs) for i in inners]) if settings().check_keys else None
+    if found is None:
+        return lambda results: None
+    axes = [None] * (len(operands) - slices) + [0] * slices
+    return found.use(operands, axes, carry)  # type: ignore[no-any-return]
 
 
 def _avals(leaves: Sequence[Any], treedef: Any, kind: str) -> list[Aval]:
@@ -216,11 +233,13 @@ def scan(
         return out
 
     body = _Body("scan", f, init, slices, call, split=True)
+    note = _use_keys([body.inner], [*body.init, *leaves], len(leaves), len(body.init))
     results = bind(
         loop_p, *body.inner.consts, *body.init, *leaves,
         body=body.program, cond=None, sizes=(0, len(body.inner.consts), len(body.init)),
         length=n, reverse=bool(reverse), unroll=int(unroll),
     )  # fmt: skip
+    note(results)
     return body.carry_tree.unflatten(results[: len(body.init)]), body.y_tree.unflatten(
         results[len(body.init) :]
     )
@@ -341,11 +360,13 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
         )
     nk, nt = len(body.init), len(test.consts)
     pred = arrange(test.program, [*range(nk, nk + nt), *range(nk)])
+    note = _use_keys([body.inner], body.init, 0, nk)
     results = bind(
         loop_p, *test.consts, *body.inner.consts, *body.init,
         body=body.program, cond=pred, sizes=(nt, len(body.inner.consts), nk),
         length=None, reverse=False, unroll=1,
     )  # fmt: skip
+    note(results[1:])
     return body.carry_tree.unflatten(results[1:])
 
 
@@ -368,11 +389,13 @@ def fori_loop(
         n = max(high - low, 0)
         body = _Body("fori_loop", body_fun, init_val, [index], lambda c, ts: body_fun(ts[0], c), split=False)
         steps = iota((n,), 0, "int64") + np.int64(low) if low else iota((n,), 0, "int64")
+        note = _use_keys([body.inner], [*body.init, steps], 1, len(body.init))
         results = bind(
             loop_p, *body.inner.consts, *body.init, steps,
             body=body.program, cond=None, sizes=(0, len(body.inner.consts), len(body.init)),
             length=n, reverse=False, unroll=int(unroll),
         )  # fmt: skip
+        note(results)
         return body.carry_tree.unflatten(results)
     return _fori_dynamic(lower, upper, body_fun, init_val)
 
@@ -386,11 +409,13 @@ def _fori_dynamic(lower: Any, upper: Any, body_fun: Any, init_val: Any) -> Any:
         return i + 1, body_fun(i, value)
 
     body = _Body("fori_loop", body_fun, (low, init_val), [], step, split=False, counter=True)
+    note = _use_keys([body.inner], body.init, 0, len(body.init))
     results = bind(
         loop_p, trips, *body.inner.consts, *body.init,
         body=body.program, cond=None, sizes=(0, len(body.inner.consts), len(body.init)),
         length=None, reverse=False, unroll=1,
     )  # fmt: skip
+    note(results)
     return body.carry_tree.unflatten(results)[1]
 
 

@@ -10,7 +10,7 @@ from ..core.errors import ArgumentError, ShapeError, lines
 from ..primitives import convolution, elementwise as e, shape as s
 from ..primitives.convolution import conv_dimension_numbers as conv_dimension_numbers
 from ..primitives.sliding import dilated, padding_pairs, per_axis, windowed_shape
-from ._contractions import _check_precision, dot_general
+from ._contractions import check_precision, dot_general
 from ._operands import array, one_dtype
 
 Padding = str | Sequence[tuple[int, int]]
@@ -38,7 +38,7 @@ def conv_general_dilated(
         precision: accepted; the operands' dtype is computed in, float16 and bfloat16 in float32.
         preferred_element_type: the dtype of the result; a wider one than the operands' is computed in.
     """
-    _check_precision(precision)
+    check_precision(precision)
     x, w = (array(v) for v in one_dtype("conv_general_dilated", lhs, rhs))
     out = x.dtype if preferred_element_type is None else dtypes.canonical(preferred_element_type)
     wide = dtypes.promote_types(x.dtype, out)
@@ -169,7 +169,7 @@ def conv_general_dilated_patches(
     preferred_element_type: Any = None,
 ) -> Any:
     """What the windows of a convolution read: (batch, features * prod(window), *spatial), features outermost."""
-    _check_precision(precision)
+    check_precision(precision)
     y = convolution.conv_patches(
         array(lhs), filter_shape, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers
     )

@@ -11,7 +11,7 @@ from ..core.errors import DTypeError
 from ..core.trace import bind
 from ..numpy import power as integers_to_powers
 from ..primitives import elementwise as e, special
-from ..primitives.promotion import as_operand
+from ..primitives.promotion import as_operand, is_scalar
 from ._numbers import RoundingMethod
 from ._operands import array, binary, fitting, named, unary
 
@@ -55,7 +55,6 @@ digamma = unary(special.digamma, "digamma", "The derivative of lgamma.")
 add = binary(e.add, "add", "x + y.")
 sub = binary(e.sub, "sub", "x - y.")
 mul = binary(e.mul, "mul", "x * y.")
-rem = binary(e.fmod, "rem", "The remainder of x / y, with the sign of x.")
 atan2 = binary(e.atan2, "atan2", "The angle of the point (y, x), arguments in this order.")
 nextafter = binary(e.nextafter, "nextafter", "The neighbour of x1 in the direction of x2.")
 eq = binary(e.eq, "eq", "x == y.")
@@ -110,22 +109,40 @@ min = binary(e.minimum, "min", "The smaller one; NaN where one is NaN.")
 
 
 def div(x: Any, y: Any) -> Any:
-    """x / y. Of integers the quotient without its fraction, rounded towards 0."""
+    """x / y. Of integers the quotient without its fraction, rounded towards 0; by 0 all bits are set, as in XLA."""
     x, y = fitting("div", x, y)
     x, y = array(x), array(y)
     if x.dtype.kind not in "iu":
         return bind(e.div, x, y)
+    by_zero, y = _without_zeros(y)
     quotient = bind(e.floor_div, x, y)
     inexact = e.ne(quotient * y, x)
     negative = e.ne(e.lt(x, _zero(x)), e.lt(y, _zero(y)))
-    return quotient + e.convert(e.bit_and(inexact, negative), x.dtype)
+    quotient = quotient + e.convert(e.bit_and(inexact, negative), x.dtype)
+    return e.select(by_zero, ~_zero(x), quotient)
+
+
+def rem(x: Any, y: Any) -> Any:
+    """The remainder of x / y, with the sign of x; of integers and 0 it is x, as in XLA."""
+    x, y = fitting("rem", x, y)
+    x, y = array(x), array(y)
+    if x.dtype.kind not in "iu":
+        return bind(e.fmod, x, y)
+    by_zero, y = _without_zeros(y)
+    return e.select(by_zero, x, bind(e.fmod, x, y))
+
+
+def _without_zeros(y: Any) -> tuple[Any, Any]:
+    """Where y is 0, and y with 1 there."""
+    by_zero = e.eq(y, _zero(y))
+    return by_zero, e.select(by_zero, y.dtype.type(1), y)
 
 
 def pow(x: Any, y: Any) -> Any:
     """x to the power y; y has the dtype of x or is an integer."""
     if isinstance(y, int) and not isinstance(y, bool):
         return integer_pow(x, y) if array(x).dtype.kind != "b" else bind(e.power, *fitting("pow", x, y))
-    y = as_operand(y)
+    y = y if is_scalar(y) else as_operand(y)
     if hasattr(y, "dtype") and y.dtype.kind in "iu" and array(x).dtype.kind in "fVc":
         y = e.convert(y, array(x).dtype)
     x, y = fitting("pow", x, y)

@@ -10,9 +10,10 @@ from ..core import errors, static
 from ..core.array import Array
 from ..numpy._arguments import operand, static_int
 from ..primitives import elementwise as el, linalg as systems, reductions as red, spectral
-from ..primitives._matrices import adjoint, column, hermitian, matmul, row, subdiagonal
+from ..primitives._matrices import adjoint, hermitian, matmul, row
 from ..primitives.promotion import promote
 from ..primitives.shape import iota, slice_axis
+from ..primitives.tridiagonal import eigh_tridiagonal as eigh_by_diagonals
 from ._arguments import choice, finite, matrix, same_batch, vector
 
 
@@ -168,7 +169,7 @@ def eigh_tridiagonal(
     """(w, v) of the symmetric tridiagonal matrix with diagonal d: (..., n) and off-diagonal e: (..., n - 1), both real.
 
     Args:
-        eigvals_only: return w alone, ascending.
+        eigvals_only: return w alone, ascending. Otherwise no number in the first row of v is negative.
         select: "a" for all, "i" for indices and "v" for values in select_range, as in `eigh`.
         tol, lapack_driver, key: accepted as SciPy and JAX have them.
     """
@@ -183,10 +184,7 @@ def eigh_tridiagonal(
         )
     if check_finite:
         finite(d, "eigh_tridiagonal"), finite(e, "eigh_tridiagonal")
-    i, j = iota((n, 1), 0), iota((1, n), 1)
-    a = el.select(el.eq(i, j), column(d), d.dtype.type(0))
-    a = a + subdiagonal(e) if n > 1 else a
-    w, v = _plain_eigh(a, "lower", eigvals_only)
+    w, v = (*eigh_by_diagonals(d, e, not eigvals_only), None)[:2]
     if (select == "a") != (select_range is None):
         raise errors.ArgumentError(f"eigh_tridiagonal: select={select!r} with select_range={select_range}.")
     w, v = _subset(

@@ -21,8 +21,9 @@ from ..primitives._matrices import (
     upper_triangle,
 )
 from ..primitives.promotion import promote
-from ..primitives.shape import broadcast_to, concatenate, full, iota, reshape, slice_axis
+from ..primitives.shape import broadcast_to, concatenate, iota, reshape, slice_axis
 from ..primitives.sylvester import sylvester
+from ..primitives.tridiagonal import tridiagonal_solve as solve_by_diagonals
 from ._arguments import choice, finite, identity_like, matrix, same_batch
 
 
@@ -192,12 +193,8 @@ def tridiagonal_solve(dl: Any, d: Any, du: Any, b: Any) -> Array:
             "tridiagonal_solve takes dl, d, du: (..., n) and b: (..., n, k); got "
             f"{dl.aval}, {d.aval}, {du.aval} and {b.aval}."
         )
-    i, j = iota((n, 1), 0), iota((1, n), 1)
-    zero = full((), 0, d.dtype)
-    column = lambda v: reshape(v, (*v.shape, 1))
-    a = el.select(i == j, column(d), zero)
-    a = a + el.select(i == j + 1, column(dl), zero) + el.select(i + 1 == j, column(du), zero)
-    return systems.solve(*same_batch("tridiagonal_solve", a, b))
+    columns = [reshape(x, (*x.shape, 1)) for x in (dl, d, du)]
+    return solve_by_diagonals(*same_batch("tridiagonal_solve", *columns, b))
 
 
 def cholesky_update(r_matrix: Any, w_vector: Any) -> Array:

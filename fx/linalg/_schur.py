@@ -9,10 +9,10 @@ from ..core.array import Array
 from ..numpy._arguments import operand
 from ..primitives import elementwise as el, schur as forms
 from ..primitives._matrices import adjoint, column, diagonal, half, matmul, neighbours, subdiagonal
-from ..primitives.hessenberg import hessenberg as hessenberg_form
 from ..primitives.promotion import promote
 from ..primitives.shape import broadcast_to, iota, pad, slice_axis
 from ._arguments import choice, matrix, same_batch
+from ._hessenberg import hessenberg_form
 
 
 def schur(

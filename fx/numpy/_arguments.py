@@ -125,6 +125,13 @@ def to_dtype(x: Array, dtype: Any) -> Array:
     return x if dtype is None else convert(x, dtypes.canonical(dtype))
 
 
+def in_dtype(x: Any, dtype: np.dtype[Any], name: str) -> Array:
+    """x as an Array of a dtype; a Python float is rounded to that one alone, not to the default float before."""
+    if is_scalar(x) and isinstance(x, (float, complex)):
+        x = np.float64(x) if isinstance(x, float) else np.complex128(x)
+    return convert(operand(x, name), dtype)
+
+
 def inexact_operand(x: Any, name: str) -> Array:
     """x as an Array of an inexact dtype: integers and booleans become the default float."""
     x = operand(x, name)
@@ -148,4 +155,7 @@ def refuse_cut(values: Array, x: Array, name: str) -> None:
 
 def common_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all of these broadcast to; ShapeError shows them."""
-    return broadcast_shapes(name, [Aval(s, dtypes.bool_) for s in shapes]) if shapes else ()
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        return broadcast_shapes(name, [Aval(s, dtypes.bool_) for s in shapes])

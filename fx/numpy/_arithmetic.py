@@ -15,7 +15,7 @@ from ..core.trace import bind
 from ..primitives import elementwise as el
 from ..primitives.promotion import binary_function, is_scalar, promote, unary_function
 from ._arguments import inexact_operand, operand, owned, refuse_complex
-from ._native import natively
+from ._native import DOUBLE, natively
 
 add = binary_function(el.add, "add", "x + y; for booleans the logical or.")
 subtract = binary_function(el.sub, "subtract", "x - y.")
@@ -111,6 +111,7 @@ def _dtype_of(x: Any) -> np.dtype[Any]:
     )
 
 
+@natively(np.float_power, DOUBLE)
 def float_power(x: Any, y: Any, /) -> Array:
     """x ** y in floating point: integers become the default float."""
     return power(*promote(x, y, inexact=True))
@@ -135,6 +136,7 @@ def square(x: Any, /) -> Array:
     return power(operand(x, "square"), 2)
 
 
+@natively(np.reciprocal)
 def reciprocal(x: Any, /) -> Array:
     """1 / x; integers become the default float first."""
     return divide(1, x)
@@ -145,6 +147,7 @@ def divmod(x: Any, y: Any, /) -> tuple[Array, Array]:
     return floor_divide(x, y), remainder(x, y)
 
 
+@natively(np.fabs)
 def fabs(x: Any, /) -> Array:
     """|x| of real numbers, in floating point."""
     x = inexact_operand(x, "fabs")

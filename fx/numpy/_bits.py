@@ -14,14 +14,19 @@ from ..primitives.reductions import reduce_sum
 from ._arguments import one_axis, operand, static_int
 from ._arithmetic import absolute
 from ._logic import truth
+from ._native import INTEGERS, WHOLE, natively
 
 
+@natively(np.bitwise_count, INTEGERS)
 def bitwise_count(x: Any, /) -> Array:
     """Number of bits set in |x|, as uint8."""
     (x,) = promote(x)
-    return el.convert(el.popcount(absolute(operand(x, "bitwise_count"))), dtypes.uint8)
+    x = operand(x, "bitwise_count")
+    x = el.convert(x, dtypes.uint8) if x.dtype.kind == "b" else x
+    return el.convert(el.popcount(absolute(x)), dtypes.uint8)
 
 
+@natively(np.packbits, WHOLE)
 def packbits(x: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     """Eight booleans per uint8 along an axis (of the flattened array for None), zeros filling up the last one."""
     bits = truth(x, "packbits")
@@ -37,6 +42,7 @@ def packbits(x: Any, axis: int | None = None, bitorder: str = "big") -> Array:
     return sh.move_axis(packed, packed.ndim - 1, axis)
 
 
+@natively(np.unpackbits, INTEGERS)
 def unpackbits(x: Any, axis: int | None = None, count: int | None = None, bitorder: str = "big") -> Array:
     """The bits of uint8 elements as 0 and 1 along an axis.
 

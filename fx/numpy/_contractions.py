@@ -16,8 +16,9 @@ from ..primitives import elementwise as el
 from ..primitives.contraction import contract, contract_p
 from ..primitives.promotion import promote
 from ..primitives.shape import concatenate, move_axis, reshape, slice_axis
+from . import _on_host as host
 from ._arguments import common_shape, one_axis, operand, sequence, static_int
-from ._native import natively
+from ._native import INEXACT, natively
 
 _PLAIN = {(2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "j,jk->k", (1, 1): "j,j->"}
 
@@ -30,6 +31,7 @@ def pair(x: Any, y: Any, name: str) -> tuple[Array, Array]:
     return operand(x, name), operand(y, name)
 
 
+@natively(np.matmul, INEXACT)
 def matmul(x: Any, y: Any, /) -> Array:
     """Matrix product over the last axis of x and the last but one of y; other axes broadcast.
 
@@ -78,6 +80,7 @@ def _without_repeated(
     return reshape(x, shape), "".join(names[skip + i] for i in kept)
 
 
+@natively(np.vecdot, INEXACT)
 def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Array:
     """sum(conj(x) * y) over one axis; the others broadcast. x, y: (..., k)."""
     x, y = pair(x, y, "vecdot")
@@ -88,6 +91,7 @@ def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Array:
     return _batched(_conj(x), y, "k", "k")
 
 
+@natively(np.matvec, INEXACT)
 def matvec(x: Any, y: Any, /) -> Array:
     """Matrices times vectors. x: (..., m, k), y: (..., k)."""
     x, y = pair(x, y, "matvec")
@@ -96,6 +100,7 @@ def matvec(x: Any, y: Any, /) -> Array:
     return _batched(x, y, "mk", "k")
 
 
+@natively(np.vecmat, INEXACT)
 def vecmat(x: Any, y: Any, /) -> Array:
     """Conjugated vectors times matrices. x: (..., k), y: (..., k, n)."""
     x, y = pair(x, y, "vecmat")
@@ -108,6 +113,7 @@ def _conj(x: Array) -> Array:
     return el.conj(x) if x.dtype.kind == "c" else x
 
 
+@natively(np.dot, INEXACT, data=2)
 def dot(x: Any, y: Any, /) -> Array:
     """NumPy's dot: product with a scalar, else the sum over the last axis of x and the last but one of y.
 
@@ -119,6 +125,7 @@ def dot(x: Any, y: Any, /) -> Array:
     return tensordot(x, y, ((x.ndim - 1,), (max(y.ndim - 2, 0),)))
 
 
+@natively(np.inner, INEXACT, data=2)
 def inner(x: Any, y: Any, /) -> Array:
     """Sum of products over the last axes of both; product if one is a scalar."""
     x, y = pair(x, y, "inner")
@@ -127,6 +134,7 @@ def inner(x: Any, y: Any, /) -> Array:
     return tensordot(x, y, ((x.ndim - 1,), (y.ndim - 1,)))
 
 
+@natively(np.vdot, INEXACT, data=2)
 def vdot(x: Any, y: Any, /) -> Array:
     """sum(conj(x) * y) over all elements of both, which have one size."""
     x, y = pair(x, y, "vdot")
@@ -134,12 +142,14 @@ def vdot(x: Any, y: Any, /) -> Array:
     return tensordot(_conj(x), y, 1)
 
 
+@natively(np.outer, INEXACT, data=2)
 def outer(x: Any, y: Any, /) -> Array:
     """All products of an element of x with one of y. Both are flattened; the result is (x.size, y.size)."""
     x, y = pair(x, y, "outer")
     return contract(reshape(x, (x.size,)), reshape(y, (y.size,)), "i,j->ij")
 
 
+@natively(host.tensordot, INEXACT, data=2)
 def tensordot(x: Any, y: Any, /, axes: Any = 2) -> Array:
     """Sum of products over paired axes.
 
@@ -177,7 +187,7 @@ def _tensordot_spec(rank_x: int, rank_y: int, left: tuple[int, ...], right: tupl
     return f"{''.join(x)},{''.join(y)}->{''.join(out)}"
 
 
-@natively(np.kron)
+@natively(np.kron, INEXACT, data=2)
 def kron(x: Any, y: Any, /) -> Array:
     """The Kronecker product: y repeated and scaled by the elements of x."""
     x, y = pair(x, y, "kron")
@@ -189,6 +199,7 @@ def kron(x: Any, y: Any, /) -> Array:
     return reshape(el.mul(wide_x, wide_y), tuple(a * b for a, b in zip(x.shape, y.shape, strict=True)))
 
 
+@natively(host.cross, INEXACT, data=2)
 def cross(
     x: Any, y: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Array:

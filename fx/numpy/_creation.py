@@ -13,8 +13,10 @@ from ..core.avals import MAX_RANK
 from ..core.devices import current_device, default_device
 from ..core.errstate import quiet
 from ..primitives import elementwise as el, shape as sh
-from ..primitives.promotion import is_scalar, promote
-from ._arguments import dtype_or, operand, operands, static_shape
+from ..primitives.promotion import is_scalar
+from . import _on_host as host
+from ._arguments import dtype_or, operand, static_shape
+from ._native import EVERY, FLOATS, made, natively
 
 
 def asarray(x: Any, dtype: Any = None, *, copy: bool | None = None, device: Any = None) -> Array:
@@ -39,6 +41,13 @@ def asarray(x: Any, dtype: Any = None, *, copy: bool | None = None, device: Any 
     else:
         made = _from_buffer(x, wanted, copy)
     return made if device is None else made.to_device(device)
+
+
+def asarray_beside(values: Any, x: Array) -> Array:
+    """values as `asarray` makes them, with Python floats as exact as x is."""
+    made = asarray(values)
+    exact = isinstance(values, (float, list, tuple)) and made.aval.inexact and x.aval.inexact
+    return asarray(values, dtypes.promote_types(made.dtype, x.dtype)) if exact else made
 
 
 def array(
@@ -118,7 +127,7 @@ def _from_sequence(x: Any, dtype: Any) -> Array:
     found = _Leaves()
     found.visit(x)
     if found.arrays:
-        return _stacked(x, dtype)
+        return _stacked(x, dtype or found.dtype())
     try:
         with quiet():
             return _placed(np.array(x, dtype or found.dtype()))
@@ -157,6 +166,10 @@ class _Leaves:
     def leaf(self, x: Any) -> None:
         if isinstance(x, Array):
             self.arrays = True
+            if x.aval.weak:
+                self.kinds.add(_KINDS[x.dtype.kind])
+            else:
+                self.dtypes.append(x.dtype)
         elif is_scalar(x):
             self.kinds.add(next(k for k in (bool, int, float, complex) if isinstance(x, k)))
         else:
@@ -173,12 +186,12 @@ class _Leaves:
 
 
 _NUMBERS = {bool, int, float, complex}
+_KINDS = {"b": bool, "i": int, "f": float, "c": complex}
 
 
 def _stacked(xs: Any, dtype: Any) -> Array:
-    """A list with fx arrays in it: every member an array, then joined along a new first axis."""
-    members = [_stacked(x, None) if isinstance(x, (list, tuple)) else x for x in xs]
-    parts = operands("asarray", *promote(*[asarray(x) if isinstance(x, range) else x for x in members]))
+    """A list with fx arrays in it: every member an array of the dtype, then joined along a new first axis."""
+    parts = [asarray(x, dtype) for x in xs]
     if len({p.shape for p in parts}) > 1:
         raise errors.ArgumentError(
             errors.lines(
@@ -186,8 +199,7 @@ def _stacked(xs: Any, dtype: Any) -> Array:
                 "An array needs equal lengths on each level.",
             )
         )
-    made = sh.concatenate([sh.reshape(p, (1, *p.shape)) for p in parts], 0)
-    return made if dtype is None else el.convert(made, dtype)
+    return sh.concatenate([sh.reshape(p, (1, *p.shape)) for p in parts], 0)
 
 
 # Filled
@@ -208,6 +220,7 @@ def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Array:
     return zeros(shape, dtype, device=device)
 
 
+@made(host.full, numbers=2)
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Array:
     """Filled with a value: a number, or an array that broadcasts to the shape."""
     sizes = static_shape(shape, "full")
@@ -221,21 +234,25 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) 
         raise errors.ShapeError(f"full: a value of shape {value.shape} does not broadcast to {sizes}.") from e
 
 
+@natively(np.zeros_like, EVERY)
 def zeros_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
     """Zeros of the shape, dtype and device of x, unless others are given."""
     return full_like(x, 0, dtype, shape, device=device)
 
 
+@natively(np.ones_like, EVERY)
 def ones_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
     """Ones of the shape, dtype and device of x, unless others are given."""
     return full_like(x, 1, dtype, shape, device=device)
 
 
+@natively(np.zeros_like, EVERY)
 def empty_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
     """Zeros of the shape, dtype and device of x, unless others are given."""
     return full_like(x, 0, dtype, shape, device=device)
 
 
+@natively(np.full_like, FLOATS, floats=True)
 def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Array:
     """Filled with a value, of the shape, dtype and device of x, unless others are given."""
     x = operand(x, "full_like")

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core import errors
 from ..core.array import Array
 from ..primitives.cumulative import cumprod_p, cumsum_p
 from ..primitives.shape import concatenate, full, reshape
 from ._arguments import one_axis, operand
+from ._native import NUMBERS, natively
 from ._reductions import summand
 
 
+@natively(np.cumsum, NUMBERS)
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Array:
     """Running sums along an axis (of the flattened array for None)."""
     return _running("cumsum", cumsum_p, x, axis, dtype)
 
 
+@natively(np.cumprod, NUMBERS)
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Array:
     """Running products along an axis (of the flattened array for None)."""
     return _running("cumprod", cumprod_p, x, axis, dtype)
 
 
+@natively(np.cumulative_sum, NUMBERS)
 def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:
@@ -29,6 +35,7 @@ def cumulative_sum(
     return _with_initial("cumulative_sum", cumsum_p, x, axis, dtype, 0 if include_initial else None)
 
 
+@natively(np.cumulative_prod, NUMBERS)
 def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Array:

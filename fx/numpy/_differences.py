@@ -16,12 +16,12 @@ from ..primitives.shape import broadcast_to, concatenate, move_axis, reshape, re
 from ._arguments import inexact_operand, one_axis, operand, operands, real_number, some_axes, static_int
 from ._arithmetic import absolute, remainder
 from ._cumulative import cumsum
-from ._native import natively
+from ._native import FLOATS, natively
 from ._parts import where
 from ._reductions import sum
 
 
-@natively(np.diff)
+@natively(np.diff, view=True)
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
     """Differences of neighbours along an axis, taken n times; booleans differ where they are not equal."""
     x = operand(x, "diff")
@@ -50,6 +50,7 @@ def _edge(part: Array, parts: list[Array], axis: int) -> Array:
     return broadcast_to(part, (*shape[:axis], 1, *shape[axis + 1 :]))
 
 
+@natively(np.ediff1d)
 def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     """Differences of neighbours of the flattened array, between optional first and last elements."""
     x = operand(x, "ediff1d")
@@ -57,7 +58,7 @@ def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None) -> Array:
         raise errors.DTypeError("ediff1d: booleans have no differences; convert them with .astype(int).")
     middle = diff(reshape(x, (x.size,)))
     parts = [p for p in (to_begin, middle, to_end) if p is not None]
-    flat = [operand(p, "ediff1d") for p in parts]
+    flat = [operand(p, "ediff1d") for p in (promote(p, x)[0] for p in parts)]
     for p in flat:
         if not p.aval.weak and dtypes.kind_rank(p.dtype) > dtypes.kind_rank(x.dtype):
             raise errors.DTypeError(
@@ -66,7 +67,7 @@ def ediff1d(x: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     return concatenate([el.convert(reshape(p, (p.size,)), middle.dtype) for p in flat], 0)
 
 
-@natively(np.unwrap)
+@natively(np.unwrap, floats=True)
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Array:
     """Jumps along an axis made smaller than half a period by adding multiples of the period."""
     p = operand(p, "unwrap")
@@ -85,7 +86,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
     return concatenate([el.convert(slice_axis(p, 0, start, axis), rest.dtype), rest], axis)
 
 
-@natively(np.trapezoid)
+@natively(np.trapezoid, FLOATS, data=2, floats=True)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     """The integral along an axis by the trapezoidal rule.
 
@@ -108,7 +109,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     return sum(steps * (left + right) / 2, axis)
 
 
-@natively(np.gradient)
+@natively(np.gradient, floats=True)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Numerical derivatives along each axis: second-order central differences inside, one-sided ones at the ends.
 
@@ -143,7 +144,7 @@ def _derivative(f: Array, spacing: Any, axis: int, edge_order: int) -> Array:
         raise errors.ShapeError(
             f"gradient: axis {axis} of {f.aval} needs at least {edge_order + 1} elements."
         )
-    h = operand(spacing, "gradient: spacing")
+    h = operand(spacing if type(spacing) is not float else np.float64(spacing), "gradient: spacing")
     if h.dtype.kind == "b":
         raise errors.DTypeError(f"gradient: the spacing of axis {axis} must be numbers; got {h.aval}.")
     if h.ndim > 1 or (h.ndim == 1 and h.shape[0] != n):

@@ -80,11 +80,14 @@ flexible, character, object_ = np.flexible, np.character, np.object_  # kinds th
 
 
 def finfo(dtype: Any) -> Any:
-    """Limits of a floating (or complex) dtype, or of the dtype of an array: eps, max, smallest_normal, ..."""
+    """Limits of a floating (or complex) dtype, or of the dtype of an array: eps, max, smallest_normal, ...
+
+    Python floats, as the array API has it, so that x + finfo(x.dtype).eps keeps its dtype; float64's are NumPy's.
+    """
     found = _dtype_of(dtype)
     if not dtypes.is_inexact(found):
         raise errors.DTypeError(f"finfo describes floating dtypes; {found} is none. Use iinfo for integers.")
-    return _limits("finfo", found)
+    return _float_limits(dtypes.real_of(found))
 
 
 def iinfo(dtype: Any) -> Any:
@@ -93,6 +96,39 @@ def iinfo(dtype: Any) -> Any:
     if _kind(found) not in "iu":
         raise errors.DTypeError(f"iinfo describes integer dtypes; {found} is none. Use finfo for floats.")
     return _limits("iinfo", found)
+
+
+@functools.lru_cache(None)
+def _float_limits(dtype: np.dtype[Any]) -> Any:
+    limits = _limits("finfo", dtype)
+    return limits if limits.dtype == np.float64 else FloatLimits(limits)
+
+
+class FloatLimits:
+    """What `finfo` returns: NumPy's object, with Python floats."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: Any):
+        self._of = of
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        value = getattr(self._of, name)
+        return float(value) if isinstance(value, np.generic) and value.dtype.kind in "fV" else value
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._of) if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        return repr(self._of)
+
+    def __str__(self) -> str:
+        return str(self._of)
+
+    def __reduce__(self) -> Any:
+        return finfo, (self._of.dtype,)
 
 
 def _limits(name: str, dtype: np.dtype[Any]) -> Any:

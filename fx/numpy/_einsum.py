@@ -46,7 +46,7 @@ def einsum(subscripts: Any, /, *operands: Any, optimize: Any = "auto") -> Array:
     """
     text, xs = _subscripts(subscripts, operands)
     as_array = owned if len(xs) == 1 else operand
-    arrays = [as_array(x, "einsum") for x in promote(*sequence(list(xs), "einsum"))]
+    arrays = [as_array(x, "einsum") for x in promote(*(xs or sequence(xs, "einsum")))]
     plan = _plan(text, tuple(x.shape for x in arrays), static.key(_hashable(optimize), "einsum: optimize"))
     return _run(plan, arrays)
 

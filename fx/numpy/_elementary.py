@@ -46,6 +46,7 @@ asinh, acosh, atanh = arcsinh, arccosh, arctanh
 _RADIAN = float(np.pi / 180)
 
 
+@natively(np.logaddexp2)
 def logaddexp2(x: Any, y: Any, /) -> Array:
     """log2(2**x + 2**y) without overflow."""
     ln2 = float(np.log(2.0))
@@ -53,6 +54,7 @@ def logaddexp2(x: Any, y: Any, /) -> Array:
     return divide(logaddexp(multiply(x, ln2), multiply(y, ln2)), ln2)
 
 
+@natively(np.deg2rad)
 def deg2rad(x: Any, /) -> Array:
     """Degrees to radians."""
     x = inexact_operand(x, "deg2rad")
@@ -60,6 +62,7 @@ def deg2rad(x: Any, /) -> Array:
     return multiply(x, _RADIAN)
 
 
+@natively(np.rad2deg)
 def rad2deg(x: Any, /) -> Array:
     """Radians to degrees."""
     x = inexact_operand(x, "rad2deg")

@@ -13,13 +13,16 @@ from ..core.array import Array
 from ..core.transforms.vmap import vmap
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import promote
-from ._arguments import common_shape, one_axis, operand, operands, sequence
+from . import _on_host as host
+from ._arguments import common_shape, in_dtype, one_axis, operand, operands, sequence
 from ._logic import truth
+from ._native import BOOL, FLOATS, INTEGERS, natively
 from ._parts import where
 from ._searching import into_bounds
 from ._shapes import expand_dims
 
 
+@natively(host.select, (BOOL, FLOATS, FLOATS), data=2, floats=True, lists=True)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Array:
     """The first choice whose condition is true, elementwise; `default` where none is."""
     condlist = static.members(condlist, "select: condlist")
@@ -63,9 +66,10 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kwar
 
 
 def _of_dtype(value: Any, x: Array) -> Array:
-    return sh.broadcast_to(el.convert(operand(value, "piecewise"), x.dtype), x.shape)
+    return sh.broadcast_to(in_dtype(value, x.dtype, "piecewise"), x.shape)
 
 
+@natively(host.choose, (INTEGERS, FLOATS), data=2, lists=True)
 def choose(a: Any, choices: Any, mode: str = "raise") -> Array:
     """The element of choices[a], elementwise.
 

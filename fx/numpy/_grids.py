@@ -9,14 +9,16 @@ import numpy as np
 from ..core import dtypes, errors
 from ..core.array import Array
 from ..primitives import shape as sh
-from ..primitives.promotion import promote
+from ..primitives.promotion import is_scalar, promote
 from ._arguments import operand
 from ._creation import asarray
 from ._joining import concatenate, stack
+from ._native import EVERY, natively
 from ._ranges import arange, linspace, meshgrid
 from ._searching import flatnonzero
 
 
+@natively(np.ix_, EVERY, data=64, view=True)
 def ix_(*args: Any) -> tuple[Array, ...]:
     """Index arrays that pick a sub-grid: x[ix_([0, 2], [1, 3])] has rows 0 and 2, columns 1 and 3."""
     lines = [
@@ -68,15 +70,19 @@ class Joiner:
         self.name, self.columns = name, columns
 
     def __getitem__(self, key: Any) -> Array:
-        parts = [self._part(k) for k in (key if isinstance(key, tuple) else (key,))]
-        return concatenate(parts, -1 if self.columns else 0)
+        parts = promote(*[self._part(k) for k in (key if isinstance(key, tuple) else (key,))])
+        return concatenate([self._line(operand(x, self.name)) for x in parts], -1 if self.columns else 0)
 
-    def _part(self, key: Any) -> Array:
+    def _part(self, key: Any) -> Any:
         if isinstance(key, str):
             raise errors.ArgumentError(
                 f"{self.name} takes no strings; write concatenate or stack with an axis."
             )
-        x = Grid(self.name, True)[key] if isinstance(key, slice) else asarray(key)
+        if isinstance(key, slice):
+            return Grid(self.name, True)[key]
+        return key if is_scalar(key) else asarray(key)
+
+    def _line(self, x: Array) -> Array:
         x = sh.reshape(x, (1,)) if x.ndim == 0 else x
         return sh.reshape(x, (x.size, 1)) if self.columns and x.ndim == 1 else x
 

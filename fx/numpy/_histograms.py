@@ -12,16 +12,19 @@ from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.indexing import scatter
-from ..primitives.promotion import promote
+from ..primitives.promotion import is_scalar, promote
+from . import _on_host as host
 from ._arguments import inexact_operand, operand, operands, refuse_complex, sequence, static_int
-from ._creation import asarray
+from ._creation import asarray, asarray_beside
 from ._differences import diff
+from ._native import DOUBLE, REALS, WHOLE, natively
 from ._parts import where
 from ._ranges import linspace
 from ._reductions import max, min, sum
 from ._searching import host_values
 
 
+@natively(host.bincount, WHOLE)
 def bincount(x: Any, weights: Any = None, minlength: int = 0, *, length: int | None = None) -> Array:
     """How often each non-negative integer occurs, or the sums of their weights. x: (n,)
 
@@ -62,6 +65,7 @@ def _counts(places: Array, length: int, weights: Any, name: str) -> Array:
     return scatter(zeros, added, places, axes=(0,), at=0, op="add", mode="fill")
 
 
+@natively(host.digitize, REALS, data=2)
 def digitize(x: Any, bins: Any, right: bool = False) -> Array:
     """The number of the bin that each element falls into. bins: (n,), rising or falling.
 
@@ -75,7 +79,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Array:
     rising = so.searchsorted(bins, x, "left" if right else "right")
     if n < 2:
         return rising
-    falling = n - so.searchsorted(sh.reverse(bins, axes=(0,)), x, "right" if right else "left")
+    falling = n - so.searchsorted(sh.reverse(bins, axes=(0,)), x, "left" if right else "right")
     is_rising = el.le(sh.slice_axis(bins, 0, 1, 0), sh.slice_axis(bins, n - 1, n, 0))
     return el.select(sh.reshape(is_rising, ()), rising, falling)
 
@@ -87,14 +91,16 @@ def _check_monotonic(bins: Array) -> None:
             raise errors.ArgumentError("digitize: the bins must rise or fall throughout.")
 
 
+@natively(np.histogram_bin_edges, DOUBLE, view=True)
 def histogram_bin_edges(x: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Array:
-    """The edges of `bins` equal bins between the smallest and the largest element (or over `range`)."""
+    """The edges of `bins` equal bins between the smallest and the largest element (or over `range`).
+
+    `bins` may be one of NumPy's rules ("auto", "fd", "sturges" ...), which counts the bins from known values.
+    """
+    if isinstance(bins, str):
+        bins = _bins_by_rule(x, bins, range, weights)
     if not isinstance(bins, (int, np.integer)):
-        if isinstance(bins, str):
-            raise errors.ArgumentError(
-                "histogram: bins is a number of bins or the edges; rules by name are NumPy's."
-            )
-        edges = asarray(bins)
+        edges = asarray_beside(bins, operand(x, "histogram"))
         if edges.ndim != 1:
             raise errors.ShapeError(
                 f"histogram: bins have shape {edges.shape}; give a number or edges along one axis."
@@ -111,12 +117,28 @@ def histogram_bin_edges(x: Any, bins: Any = 10, range: Any = None, weights: Any 
     if range is None:
         low, high = (min(x), max(x)) if x.size else (asarray(0.0), asarray(1.0))
     else:
-        low, high = asarray(range[0]), asarray(range[1])
+        low, high = (asarray(v, x.dtype if is_scalar(v) else None) for v in range)
     low, high = operands("histogram", *promote(low, high, inexact=True))
+    _refuse_endless(low, high)
     flat = el.eq(low, high)
     return linspace(where(flat, low - 0.5, low), where(flat, high + 0.5, high), int(bins) + 1, dtype=x.dtype)
 
 
+def _refuse_endless(*ends: Array) -> None:
+    """Ends of a range that are known must be finite."""
+    if any(type(x) is Array and not np.isfinite(host_values(x, "histogram")).all() for x in ends):
+        raise errors.ArgumentError(f"histogram: the range {ends[0]} to {ends[1]} is not finite.")
+
+
+def _bins_by_rule(x: Any, rule: str, range: Any, weights: Any) -> int:
+    known = host_values(operand(x, "histogram"), "histogram by a rule")
+    try:
+        return np.histogram_bin_edges(known, rule, range, weights).size - 1
+    except (ValueError, TypeError) as e:
+        raise errors.ArgumentError(f"histogram: {e}") from e
+
+
+@natively(np.histogram, DOUBLE, floats=True, view=True)
 def histogram(
     x: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None
 ) -> tuple[Array, Array]:
@@ -127,7 +149,7 @@ def histogram(
         density: scale so that the integral over the bins is 1.
     """
     x = operand(x, "histogram")
-    edges = histogram_bin_edges(x, bins, range)
+    edges = histogram_bin_edges(x, bins, range, weights)
     places = _bin_of(sh.reshape(x, (x.size,)), edges)
     if weights is not None:
         weights = operand(weights, "histogram: weights")
@@ -153,6 +175,7 @@ def _bin_of(x: Array, edges: Array) -> Array:
     return el.select(el.isnan(x), np.int64(-1), places)
 
 
+@natively(host.histogram2d, DOUBLE, data=2, view=True)
 def histogram2d(
     x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool = False, weights: Any = None
 ) -> tuple[Array, Array, Array]:

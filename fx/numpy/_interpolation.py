@@ -14,12 +14,12 @@ from ..primitives.promotion import promote
 from ._arguments import operand, operands
 from ._arithmetic import absolute, remainder
 from ._joining import concatenate
-from ._native import DOUBLE, natively
+from ._native import DOUBLE, FLOATS, natively
 from ._parts import where
 from .indexing import take
 
 
-@natively(np.interp, DOUBLE)
+@natively(np.interp, DOUBLE, data=3, floats=True)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Array:
     """The piecewise linear function through the points (xp, fp), at x; constant outside.
 
@@ -80,12 +80,14 @@ def _element(v: Array, i: int) -> Array:
     return sh.reshape(sh.slice_axis(v, i, i + 1, 0), ())
 
 
-@natively(np.convolve)
+@natively(np.convolve, FLOATS, data=2)
 def convolve(a: Any, v: Any, mode: str = "full") -> Array:
     """The discrete convolution of two sequences, sum over k of a[k] v[n - k].
 
     Args:
         mode: "full" (all n + m - 1 overlaps), "same" (the middle max(n, m)) or "valid" (complete overlaps).
+
+    Traced, NaN and infinities of the shorter sequence also meet zeros beyond the ends of the longer one.
     """
     a, v = _sequences(a, v, "convolve")
     if a.size < v.size:
@@ -93,7 +95,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Array:
     return _slide(a, sh.reverse(v, axes=(0,)), mode, "convolve")
 
 
-@natively(np.correlate)
+@natively(np.correlate, FLOATS, data=2)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Array:
     """The cross-correlation of two sequences, sum over n of a[n + k] conj(v[n]); modes as of `convolve`."""
     a, v = operand(a, "correlate"), operand(v, "correlate")

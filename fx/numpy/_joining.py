@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from ..core.array import Array
 from ..core.avals import MAX_RANK
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import promote
-from ._arguments import one_axis, operand, operands, owned, sequence, static_int
+from ._arguments import one_axis, operands, owned, sequence, static_int
+from ._native import EVERY, natively
 from ._shapes import atleast_3d
 
 
+@natively(np.concatenate, EVERY, lists=True)
 def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Array:
     """Arrays joined along an axis; None flattens them first."""
     xs = operands("concatenate", *promote(*sequence(arrays, "concatenate")))
@@ -41,6 +43,7 @@ def _check_joinable(name: str, xs: Sequence[Array], axis: int) -> None:
         )
 
 
+@natively(np.stack, EVERY, lists=True)
 def stack(arrays: Any, axis: int = 0, dtype: Any = None) -> Array:
     """Arrays of one shape joined along a new axis."""
     xs = operands("stack", *promote(*sequence(arrays, "stack")))
@@ -58,6 +61,7 @@ def _own_single(arrays: Any, xs: list[Array]) -> list[Array]:
     return xs if len(xs) > 1 else [owned(next(iter(arrays)), "stack")]
 
 
+@natively(np.unstack, EVERY, view=True)
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Array, ...]:
     """The slices of x along an axis."""
     x = owned(x, "unstack")
@@ -66,22 +70,26 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Array, ...]:
     return tuple(sh.reshape(sh.slice_axis(x, i, i + 1, axis), shape) for i in range(x.shape[axis]))
 
 
+@natively(np.vstack, EVERY, lists=True)
 def vstack(arrays: Any, dtype: Any = None) -> Array:
     """Joined along the first axis; arrays of one axis become rows."""
     return concatenate([_at_least(x, 2) for x in sequence(arrays, "vstack")], 0, dtype)
 
 
+@natively(np.hstack, EVERY, lists=True)
 def hstack(arrays: Any, dtype: Any = None) -> Array:
     """Joined along the second axis, or the only one."""
     xs = [_at_least(x, 1) for x in sequence(arrays, "hstack")]
     return concatenate(xs, 0 if xs[0].ndim == 1 else 1, dtype)
 
 
+@natively(np.dstack, EVERY, lists=True)
 def dstack(arrays: Any) -> Array:
     """Joined along the third axis; arrays of one axis become (1, n, 1), of two (m, n, 1)."""
     return concatenate([atleast_3d(x) for x in sequence(arrays, "dstack")], 2)
 
 
+@natively(np.column_stack, EVERY, lists=True)
 def column_stack(arrays: Any) -> Array:
     """Joined along the second axis; arrays of one axis become columns."""
     xs = [_at_least(x, 1) for x in sequence(arrays, "column_stack")]
@@ -93,11 +101,13 @@ def _at_least(x: Any, rank: int) -> Array:
     return sh.reshape(x, (1,) * (rank - x.ndim) + x.shape)
 
 
+@natively(np.block, EVERY, lists=True)
 def block(arrays: Any) -> Array:
     """An array from nested lists of blocks: the innermost lists join along the last axis, and so on outwards."""
     depth = _depth(arrays, 0)
-    rank = max(depth, *[x.ndim for x in _blocks(arrays)])
-    return _joined_blocks(arrays, depth, rank)
+    blocks = [owned(x, "block") for x in promote(*_blocks(arrays))]
+    rank = max(depth, *[x.ndim for x in blocks])
+    return _joined_blocks(arrays, iter(blocks), depth, rank)
 
 
 def _depth(x: Any, above: int) -> int:
@@ -115,19 +125,20 @@ def _depth(x: Any, above: int) -> int:
     return 1 + depths.pop()
 
 
-def _blocks(x: Any) -> list[Array]:
-    return [b for member in x for b in _blocks(member)] if isinstance(x, list) else [operand(x, "block")]
+def _blocks(x: Any) -> list[Any]:
+    return [b for member in x for b in _blocks(member)] if isinstance(x, list) else [x]
 
 
-def _joined_blocks(x: Any, depth: int, rank: int) -> Array:
+def _joined_blocks(x: Any, blocks: Iterator[Array], depth: int, rank: int) -> Array:
     if not isinstance(x, list):
-        return _at_least(x, rank)
-    return concatenate([_joined_blocks(member, depth - 1, rank) for member in x], rank - depth)
+        return _at_least(next(blocks), rank)
+    return concatenate([_joined_blocks(member, blocks, depth - 1, rank) for member in x], rank - depth)
 
 
 # Splitting
 
 
+@natively(np.split, EVERY, view=True)
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Parts along an axis: that many equal ones, or those between the given indices.
 
@@ -151,6 +162,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
 _MOST_PARTS = 1_000_000
 
 
+@natively(np.array_split, EVERY, view=True)
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Parts along an axis: that many nearly equal ones, or those between the given indices."""
     x = owned(x, "array_split")
@@ -174,17 +186,20 @@ def _is_sequence(x: Any) -> bool:
     return isinstance(x, (Sequence, np.ndarray)) or (isinstance(x, Array) and x.ndim > 0)
 
 
+@natively(np.hsplit, EVERY, view=True)
 def hsplit(x: Any, indices_or_sections: Any) -> list[Array]:
     """`split` along the second axis, or the only one."""
     x = _of_rank(x, 1, "hsplit")
     return split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
+@natively(np.vsplit, EVERY, view=True)
 def vsplit(x: Any, indices_or_sections: Any) -> list[Array]:
     """`split` along the first axis of at least two."""
     return split(_of_rank(x, 2, "vsplit"), indices_or_sections, 0)
 
 
+@natively(np.dsplit, EVERY, view=True)
 def dsplit(x: Any, indices_or_sections: Any) -> list[Array]:
     """`split` along the third axis."""
     return split(_of_rank(x, 3, "dsplit"), indices_or_sections, 2)

@@ -13,7 +13,7 @@ from ..primitives.promotion import binary_function, promote, unary_function
 from ..primitives.reductions import reduce_all
 from ._arguments import operand, refuse_complex
 from ._arithmetic import absolute
-from ._native import natively
+from ._native import EVERY, FLOATS, NUMBERS, natively
 
 equal = binary_function(el.eq, "equal", "x == y, elementwise.")
 not_equal = binary_function(el.ne, "not_equal", "x != y, elementwise.")
@@ -39,11 +39,13 @@ isinf = unary_function(el.isinf, "isinf", "Positive or negative infinity.", inex
 signbit = unary_function(el.signbit, "signbit", "Whether the sign bit is set: true for -0.0 as well.")
 
 
+@natively(np.isposinf)
 def isposinf(x: Any, /) -> Array:
     """Positive infinity."""
     return _infinite(x, np.inf, "isposinf")
 
 
+@natively(np.isneginf)
 def isneginf(x: Any, /) -> Array:
     """Negative infinity."""
     return _infinite(x, -np.inf, "isneginf")
@@ -61,35 +63,37 @@ def truth(x: Any, name: str) -> Array:
     return x if x.dtype.kind == "b" else el.ne(x, x.dtype.type(0))
 
 
-@natively(np.logical_and)
+@natively(np.logical_and, EVERY)
 def logical_and(x: Any, y: Any, /) -> Array:
     """Both are nonzero."""
     return el.bit_and(truth(x, "logical_and"), truth(y, "logical_and"))
 
 
-@natively(np.logical_or)
+@natively(np.logical_or, EVERY)
 def logical_or(x: Any, y: Any, /) -> Array:
     """At least one is nonzero."""
     return el.bit_or(truth(x, "logical_or"), truth(y, "logical_or"))
 
 
-@natively(np.logical_xor)
+@natively(np.logical_xor, EVERY)
 def logical_xor(x: Any, y: Any, /) -> Array:
     """Just one is nonzero."""
     return el.bit_xor(truth(x, "logical_xor"), truth(y, "logical_xor"))
 
 
-@natively(np.logical_not)
+@natively(np.logical_not, EVERY)
 def logical_not(x: Any, /) -> Array:
     """It is zero."""
     return el.bit_not(truth(x, "logical_not"))
 
 
+@natively(np.isreal)
 def isreal(x: Any, /) -> Array:
     """The imaginary part is zero; true for every real number."""
     return el.bit_not(iscomplex(x))
 
 
+@natively(np.iscomplex)
 def iscomplex(x: Any, /) -> Array:
     """The imaginary part is not zero."""
     x = operand(x, "iscomplex")
@@ -113,7 +117,7 @@ def isscalar(x: Any) -> bool:
     return isinstance(x, (bool, int, float, complex, np.generic)) or (isinstance(x, Array) and x.shape == ())
 
 
-@natively(np.isclose)
+@natively(np.isclose, FLOATS, data=2, floats=True)
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """|a - b| <= atol + rtol * |b|; infinities are close to themselves."""
     a, b = promote(a, b)
@@ -125,12 +129,14 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
     return close | (isnan(a) & isnan(b)) if equal_nan else close
 
 
+@natively(np.allclose, FLOATS, data=2, floats=True)
 def allclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """All elements are close; a boolean array of shape ()."""
     close = isclose(a, b, rtol, atol, equal_nan)
     return reduce_all(close, axes=tuple(range(close.ndim)))
 
 
+@natively(np.array_equal, NUMBERS, data=2)
 def array_equal(a: Any, b: Any, equal_nan: bool = False) -> Array:
     """Equal shapes and equal elements; a boolean array of shape ()."""
     a, b = operand(a, "array_equal"), operand(b, "array_equal")
@@ -142,6 +148,7 @@ def array_equal(a: Any, b: Any, equal_nan: bool = False) -> Array:
     return reduce_all(same, axes=tuple(range(same.ndim)))
 
 
+@natively(np.array_equiv, NUMBERS, data=2)
 def array_equiv(a: Any, b: Any) -> Array:
     """Equal elements after broadcasting; a boolean array of shape ()."""
     a, b = operand(a, "array_equiv"), operand(b, "array_equiv")

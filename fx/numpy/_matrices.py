@@ -12,15 +12,17 @@ from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.cumulative import cumprod
-from ._arguments import dtype_or, operand, owned, refuse_cut, static_int
+from . import _on_host as host
+from ._arguments import dtype_or, in_dtype, operand, owned, refuse_cut, static_int
 from ._creation import asarray, on_device
 from ._einsum import diagonal_of
-from ._native import natively
+from ._native import DOUBLE, EVERY, INEXACT, WHOLE, made, natively
 from ._reductions import sum
 from ._shapes import diagonal
 from .indexing import take
 
 
+@made(host.eye, numbers=3)
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, *, device: Any = None) -> Array:
     """Ones on diagonal k of an (N, M) matrix (M = N unless given), zeros elsewhere."""
     return _pattern(el.eq, N, M, k, dtype, device, "eye")
@@ -31,6 +33,7 @@ def identity(n: int, dtype: Any = None) -> Array:
     return eye(n, dtype=dtype)
 
 
+@made(host.tri, numbers=3)
 def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
     """Ones on and below diagonal k of an (N, M) matrix, zeros above."""
     return _pattern(el.ge, N, M, k, dtype, None, "tri")
@@ -52,14 +55,14 @@ def _compared(compare: Any, shape: tuple[int, int], k: Any, name: str) -> Array:
     return compare(rows, sh.iota((1, shape[1]), 1))
 
 
-@natively(np.tril)
+@natively(np.tril, EVERY)
 def tril(x: Any, k: int = 0) -> Array:
     """The lower triangles of matrices (..., m, n): zeros above diagonal k."""
     x = _matrices(x, "tril")
     return el.select(_compared(el.ge, x.shape[-2:], k, "tril"), x, x.dtype.type(0))
 
 
-@natively(np.triu)
+@natively(np.triu, EVERY)
 def triu(x: Any, k: int = 0) -> Array:
     """The upper triangles of matrices (..., m, n): zeros below diagonal k."""
     x = _matrices(x, "triu")
@@ -75,6 +78,7 @@ def _matrices(x: Any, name: str) -> Array:
     return x
 
 
+@natively(np.diag, EVERY, view=True)
 def diag(v: Any, k: int = 0) -> Array:
     """The matrix with v on its diagonal k; of a matrix, its diagonal k."""
     v = owned(v, "diag")
@@ -92,18 +96,20 @@ def diag(v: Any, k: int = 0) -> Array:
     return sh.reshape(flat, (m, m))
 
 
+@natively(np.diagflat, EVERY)
 def diagflat(v: Any, k: int = 0) -> Array:
     """The matrix with all elements of v on its diagonal k."""
     v = operand(v, "diagflat")
     return diag(sh.reshape(v, (v.size,)), k)
 
 
-@natively(np.trace)
+@natively(np.trace, INEXACT | WHOLE)
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
     """The sum of a diagonal of the plane of two axes."""
     return sum(diagonal(x, offset, axis1, axis2), -1, dtype)
 
 
+@natively(np.vander, DOUBLE)
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
     """Rows of powers of the elements of x: x**(N-1), ..., x, 1; the other way round if increasing. x: (n,)."""
     x = operand(x, "vander")
@@ -119,6 +125,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
     return powers if increasing else sh.reverse(powers, axes=(1,))
 
 
+@natively(host.fill_diagonal, floats=True)
 def fill_diagonal(x: Any, val: Any, wrap: bool = False, *, inplace: bool = False) -> Array:
     """x with values on its main diagonal; values are repeated to its length. A new array: x is not changed.
 
@@ -133,9 +140,8 @@ def fill_diagonal(x: Any, val: Any, wrap: bool = False, *, inplace: bool = False
         raise errors.ShapeError(f"fill_diagonal needs two axes, or more of one size; got {x.aval}.")
     step = 1 + builtins.sum(math.prod(x.shape[i:]) for i in range(1, x.ndim))
     stop = x.size if wrap or x.ndim > 2 else min(x.size, x.shape[1] * x.shape[1])
-    values = operand(val, "fill_diagonal: values")
-    refuse_cut(values, x, "fill_diagonal")
-    values = el.convert(values, x.dtype)
+    refuse_cut(operand(val, "fill_diagonal: values"), x, "fill_diagonal")
+    values = in_dtype(val, x.dtype, "fill_diagonal: values")
     if not x.size:
         return x
     if not values.size:
@@ -149,11 +155,13 @@ def fill_diagonal(x: Any, val: Any, wrap: bool = False, *, inplace: bool = False
 # Indices of parts
 
 
+@made(host.tril_indices, numbers=3)
 def tril_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
     """Rows and columns of the places on and below diagonal k of an (n, m) matrix."""
     return _triangle(np.tril_indices, "tril_indices", n, k, m)
 
 
+@made(host.triu_indices, numbers=3)
 def triu_indices(n: int, k: int = 0, m: int | None = None) -> tuple[Array, Array]:
     """Rows and columns of the places on and above diagonal k of an (n, m) matrix."""
     return _triangle(np.triu_indices, "triu_indices", n, k, m)

@@ -29,6 +29,8 @@ from . import (
 
 def reshape(self: Array, *shape: Any, order: str = "C") -> Array:
     """The same elements in another shape: x.reshape(2, -1) or x.reshape((2, -1))."""
+    if type(order) is str and order == "C":
+        return sh.reshape(self, _one_or_many(shape))
     return sh.reshape(self, _one_or_many(shape), order)
 
 

@@ -13,11 +13,13 @@ from ..primitives.linalg import inv
 from ..primitives.shape import full, reshape, slice_axis, transpose
 from ..primitives.spectral import svdvals
 from ._arguments import inexact_operand, some_axes
+from ._native import INEXACT, natively
 from ._reductions import kept_shape, safe_sqrt
 
 _MATRIX_ORDERS = "None, 'fro', 'nuc', 1, -1, 2, -2, inf, -inf"
 
 
+@natively(np.linalg.norm, INEXACT, floats=True)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     """A norm of vectors along one axis, or of matrices along two.
 
@@ -49,6 +51,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     raise errors.ShapeError(f"norm: axis {axis} must name one axis or two; vector_norm takes any number.")
 
 
+@natively(np.linalg.vector_norm, INEXACT)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
     """A vector norm over one or several axes taken together (None: all). Orders as in `norm`."""
     x = inexact_operand(x, "vector_norm")
@@ -56,6 +59,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     return _finished(x, _vector(x, axes, ord), axes, keepdims)
 
 
+@natively(np.linalg.matrix_norm, INEXACT)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """A norm of the matrices in the last two axes. Orders as in `norm`."""
     x = inexact_operand(x, "matrix_norm")
@@ -63,6 +67,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Array
     return _finished(x, _matrix(x, axes, ord), axes, keepdims)
 
 
+@natively(np.linalg.cond, floats=True)
 def cond(x: Any, p: Any = None) -> Array:
     """The condition number norm(x, p) * norm(inv(x), p) of matrices in the last two axes; inf where singular.
 

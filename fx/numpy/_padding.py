@@ -13,12 +13,15 @@ from ..core.avals import Aval
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import cast, is_scalar
 from ..primitives.reductions import reduce_max, reduce_min
-from ._arguments import operand, owned, static_int
+from . import _on_host as host
+from ._arguments import in_dtype, owned, static_int
+from ._native import EVERY, natively
 from ._quantiles import median
 from ._reductions import mean
 from .indexing import take
 
 
+@natively(host.pad, EVERY)
 def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Array:
     """x with more elements before and after it along each axis.
 
@@ -131,7 +134,7 @@ def _constant(x: Array, widths: list[tuple[int, int]], values: list[tuple[Any, A
         return sh.pad(x, low, high, [0] * x.ndim, value)
     for axis, (widths_here, (first, last)) in enumerate(zip(widths, values, strict=True)):
         for width, value, side in ((widths_here[0], first, 0), (widths_here[1], last, 1)):
-            scalar = el.convert(operand(value, "pad: a constant"), x.dtype)
+            scalar = in_dtype(value, x.dtype, "pad: a constant")
             sizes = [width if i == axis else 0 for i in range(x.ndim)]
             none = [0] * x.ndim
             x = sh.pad(x, *((sizes, none) if side == 0 else (none, sizes)), none, scalar)
@@ -201,7 +204,7 @@ def _line(x: Array, axis: int, place: int, count: int, end: Any) -> Array:
     """`count` values from `end` towards an edge element, without that element."""
     work = x.dtype if x.aval.inexact else dtypes.float64
     edge = el.convert(sh.slice_axis(x, place, place + 1, axis), work)
-    start = el.convert(operand(end, "pad: end_values"), work)
+    start = in_dtype(end, work, "pad: end_values")
     steps = sh.iota(tuple(count if i == axis else 1 for i in range(x.ndim)), axis)
     line = start + el.convert(steps, work) * ((edge - start) / max(count, 1))
     return el.convert(line if x.aval.inexact else el.floor(line), x.dtype)

@@ -12,12 +12,22 @@ from ..core import dtypes, errors
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import binary_function, promote
-from ._arguments import inexact_operand, operand, operands, owned, real_number, refuse_complex, static_int
+from . import _on_host as host
+from ._arguments import (
+    in_dtype,
+    inexact_operand,
+    operand,
+    operands,
+    owned,
+    real_number,
+    refuse_complex,
+    static_int,
+)
 from ._arithmetic import absolute, maximum, minimum
 from ._dtypes import finfo
 from ._elementary import arctan2
 from ._logic import truth
-from ._native import natively
+from ._native import FLOATS, INEXACT, INTEGERS, natively
 from ._searching import nonzero
 
 copysign = binary_function(el.copysign, "copysign", "|x| with the sign of y.", inexact=True)
@@ -27,12 +37,13 @@ nextafter = binary_function(
 gcd = binary_function(el.gcd, "gcd", "The greatest common divisor of |x| and |y|; gcd(0, 0) is 0.")
 
 
+@natively(np.lcm, INTEGERS)
 def lcm(x: Any, y: Any, /) -> Array:
     """The least common multiple of |x| and |y|; 0 if one is 0."""
     x, y = operands("lcm", *promote(x, y))
     common = gcd(x, y)
     one = x.dtype.type(1)
-    return absolute(x // el.select(common == 0, one, common) * y)
+    return absolute(x) // el.select(common == 0, one, common) * absolute(y)
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Array:
@@ -85,7 +96,7 @@ def heaviside(x: Any, h0: Any, /) -> Array:
     return el.select(el.eq(x, number(0)), h0, step)
 
 
-@natively(lambda x: np.nan_to_num(x))  # the second argument of NumPy's writes in place
+@natively(host.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Array:
     """NaN and infinities replaced by numbers: 0 and the largest finite ones unless given."""
     x = owned(x, "nan_to_num")
@@ -95,24 +106,27 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
         return el.make_complex(*[nan_to_num(p, copy, nan, posinf, neginf) for p in (el.real(x), el.imag(x))])
     limits = finfo(x.dtype)
     high, low = (limits.max if posinf is None else posinf), (limits.min if neginf is None else neginf)
-    y = where(el.isnan(x), el.convert(operand(nan, "nan_to_num"), x.dtype), x)
-    y = where(el.eq(x, x.dtype.type(math.inf)), el.convert(operand(high, "nan_to_num"), x.dtype), y)
-    return where(el.eq(x, x.dtype.type(-math.inf)), el.convert(operand(low, "nan_to_num"), x.dtype), y)
+    y = where(el.isnan(x), in_dtype(nan, x.dtype, "nan_to_num"), x)
+    y = where(el.eq(x, x.dtype.type(math.inf)), in_dtype(high, x.dtype, "nan_to_num"), y)
+    return where(el.eq(x, x.dtype.type(-math.inf)), in_dtype(low, x.dtype, "nan_to_num"), y)
 
 
 # Rounding
 
 
+@natively(np.floor)
 def floor(x: Any, /) -> Array:
     """The largest integer not above x, in the dtype of x."""
     return _rounded(el.floor, x, "floor")
 
 
+@natively(np.ceil)
 def ceil(x: Any, /) -> Array:
     """The smallest integer not below x, in the dtype of x."""
     return _rounded(el.ceil, x, "ceil")
 
 
+@natively(np.trunc)
 def trunc(x: Any, /) -> Array:
     """x without its fraction, in the dtype of x."""
     return _rounded(el.trunc, x, "trunc")
@@ -121,11 +135,13 @@ def trunc(x: Any, /) -> Array:
 fix = trunc
 
 
+@natively(np.rint)
 def rint(x: Any, /) -> Array:
     """The nearest integer, halves to even ones, in floating point."""
     return round(inexact_operand(x, "rint"))
 
 
+@natively(np.round)
 def round(x: Any, decimals: int = 0) -> Array:
     """Rounded to so many decimal places (negative: before the point), halves to even.
 
@@ -165,6 +181,7 @@ def real(x: Any, /) -> Array:
     return el.real(x) if x.dtype.kind == "c" else x
 
 
+@natively(np.imag, INEXACT, view=True)
 def imag(x: Any, /) -> Array:
     """The imaginary part; zeros if x is real."""
     x = owned(x, "imag")
@@ -180,6 +197,7 @@ def conjugate(x: Any, /) -> Array:
 conj = conjugate
 
 
+@natively(np.angle)
 def angle(z: Any, deg: bool = False) -> Array:
     """The argument of complex numbers in (-pi, pi]; 0 or pi for real ones."""
     z = inexact_operand(z, "angle")
@@ -215,6 +233,7 @@ def frexp(x: Any, /) -> tuple[Array, Array]:
     return ldexp(x, -exponent), el.convert(exponent, dtypes.int32)
 
 
+@natively(np.ldexp, (FLOATS, INTEGERS))
 def ldexp(x: Any, i: Any, /) -> Array:
     """x * 2**i, rounded once even where the result is subnormal.
 

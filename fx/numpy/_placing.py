@@ -10,12 +10,15 @@ import numpy as np
 from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
+from . import _on_host as host
 from ._arguments import host_array, operand, owned, static_int
 from ._index_values import fitting_value
+from ._native import BOOL, FLOATS, INTEGERS, natively
 from ._searching import into_bounds, nonzero
 from .indexing import take
 
 
+@natively(host.put, (FLOATS, INTEGERS, FLOATS), floats=True)
 def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = False) -> Array:
     """a with values at places of its flattened form: a copy, unlike NumPy.
 
@@ -40,6 +43,7 @@ def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = Fa
     return sh.reshape(sh.reshape(x, (x.size,)).at[places].set(values), x.shape)
 
 
+@natively(host.place, (FLOATS, BOOL, FLOATS), floats=True)
 def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = False) -> Array:
     """arr with the first element of vals at the first true place of a mask, the second at the second, ...: a copy.
 
@@ -58,6 +62,7 @@ def place(arr: Any, mask: Any, vals: Any, *, inplace: bool = False) -> Array:
     return el.select(on, take(values, count % values.size), x)
 
 
+@natively(host.putmask, (FLOATS, BOOL, FLOATS), floats=True)
 def putmask(a: Any, mask: Any, values: Any, *, inplace: bool = False) -> Array:
     """a with the element of `values` at the same place where a mask is true: a copy. Values are repeated."""
     x, on = owned(a, "putmask"), operand(mask, "putmask: mask")

@@ -11,14 +11,17 @@ from ..core import dtypes, errors
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import promote
+from . import _on_host as host
 from ._arguments import inexact_operand, operand, operands, owned, static_int
 from ._creation import asarray
 from ._interpolation import convolve
 from ._matrices import eye, vander
+from ._native import DOUBLE, FLOATS, natively
 from ._reductions import sum
 from ._searching import host_values
 
 
+@natively(host.polyval, DOUBLE, data=2)
 def polyval(p: Any, x: Any) -> Array:
     """The value of a polynomial at x, by Horner's rule. p: (degree + 1,); the result has the shape of x."""
     p, x = operands("polyval", *promote(p, x))
@@ -30,22 +33,26 @@ def polyval(p: Any, x: Any) -> Array:
     return y
 
 
+@natively(np.polyadd, FLOATS, data=2, rank=1)
 def polyadd(a: Any, b: Any) -> Array:
     """The sum of two polynomials."""
     return el.add(*_of_one_degree(a, b, "polyadd"))
 
 
+@natively(np.polysub, FLOATS, data=2, rank=1)
 def polysub(a: Any, b: Any) -> Array:
     """The difference of two polynomials."""
     return el.sub(*_of_one_degree(a, b, "polysub"))
 
 
+@natively(np.polymul, FLOATS, data=2, rank=1)
 def polymul(a: Any, b: Any) -> Array:
     """The product of two polynomials."""
     a, b = operands("polymul", *promote(a, b))
     return convolve(_coefficients(a, "polymul"), _coefficients(b, "polymul"))
 
 
+@natively(host.polydiv, DOUBLE, data=2)
 def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
     """(quotient, remainder) of two polynomials. The remainder keeps leading zeros: its length is static."""
     u, v = (owned(p, "polydiv") for p in promote(u, v, inexact=True))
@@ -67,6 +74,7 @@ def polydiv(u: Any, v: Any) -> tuple[Array, Array]:
     return sh.concatenate(quotient, 0), rest if rest.size else sh.full((1,), 0, u.dtype)
 
 
+@natively(np.polyder, DOUBLE, rank=1, view=True)
 def polyder(p: Any, m: int = 1) -> Array:
     """The m-th derivative of a polynomial."""
     p = owned(p, "polyder")
@@ -79,6 +87,7 @@ def polyder(p: Any, m: int = 1) -> Array:
     return p
 
 
+@natively(host.polyint, DOUBLE, rank=1, floats=True, view=True)
 def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
     """The m-th antiderivative of a polynomial; k: the constant(s) of integration, default 0."""
     p = inexact_operand(p, "polyint")
@@ -87,7 +96,9 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
     order = _order(m, "polyint")
     if order > 1 << 20:
         raise errors.ArgumentError(f"polyint: {order} integrations are too many.")
-    constants = asarray([0] * order if k is None else k)
+    constants = asarray(
+        [0] * order if k is None else k, p.dtype if isinstance(k, (float, list, tuple)) else None
+    )
     constants = sh.broadcast_to(constants, (order,)) if constants.size == 1 else constants
     if constants.shape != (order,):
         raise errors.ShapeError(f"polyint: {constants.size} constants for {order} integrations.")
@@ -98,6 +109,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Array:
     return p
 
 
+@natively(host.poly, FLOATS, rank=1)
 def poly(roots: Any) -> Array:
     """The coefficients of the polynomial with leading coefficient 1 and these roots. roots: (n,)"""
     roots = operand(roots, "poly")
@@ -110,10 +122,11 @@ def poly(roots: Any) -> Array:
     p = sh.full((1,), 1, roots.dtype)
     for i in range(roots.size):
         shifted = sh.pad(p, [0], [1], [0])
-        p = shifted - sh.pad(p, [1], [0], [0]) * _coefficient(roots, i)
+        p = shifted - sh.pad(p * _coefficient(roots, i), [1], [0], [0])
     return p
 
 
+@natively(host.roots, FLOATS, rank=1)
 def roots(p: Any) -> Array:
     """The roots of a polynomial: the eigenvalues of its companion matrix. Leading and trailing zeros must be known."""
     p = inexact_operand(p, "roots")
@@ -135,6 +148,7 @@ def roots(p: Any) -> Array:
     return sh.concatenate([el.convert(found, complex_), sh.full((zeros,), 0, complex_)], 0)
 
 
+@natively(host.polyfit, DOUBLE, data=2)
 def polyfit(x: Any, y: Any, deg: int, w: Any = None) -> Array:
     """Coefficients of the polynomial that fits points best in the sense of (weighted) least squares.
 

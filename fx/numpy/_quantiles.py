@@ -12,6 +12,7 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.promotion import promote
 from ..primitives.reductions import reduce_sum
+from . import _on_host as host
 from ._arguments import inexact_operand, operand, operands, refuse_complex, some_axes
 from ._arithmetic import maximum, minimum, remainder
 from ._creation import asarray
@@ -27,12 +28,13 @@ def median(x: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     return _middle(x, axis, keepdims, "median", ignore_nan=False)
 
 
+@natively(host.nanmedian)
 def nanmedian(x: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     """The median of the elements that are not NaN; NaN if all are."""
     return _middle(x, axis, keepdims, "nanmedian", ignore_nan=True)
 
 
-@natively(np.quantile)
+@natively(np.quantile, floats=True)
 def quantile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Array:
     """The q-quantiles along axes; several q make a new first axis of the result.
 
@@ -47,17 +49,19 @@ def quantile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdi
     return _quantiles(x, q, axis, method, keepdims, "quantile", ignore_nan=False)
 
 
+@natively(host.nanquantile, floats=True)
 def nanquantile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Array:
     """`quantile` of the elements that are not NaN."""
     return _quantiles(x, q, axis, method, keepdims, "nanquantile", ignore_nan=True)
 
 
-@natively(np.percentile)
+@natively(np.percentile, floats=True)
 def percentile(x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False) -> Array:
     """`quantile` with q in [0, 100]."""
     return _quantiles(x, q, axis, method, keepdims, "percentile", ignore_nan=False, whole=100)
 
 
+@natively(host.nanpercentile, floats=True)
 def nanpercentile(
     x: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
 ) -> Array:
@@ -125,6 +129,7 @@ def _quantiles(
     x = operand(x, name)
     if x.dtype.kind == "b":
         raise errors.DTypeError(f"{name}: there is nothing between booleans; convert them with .astype(int).")
+    result = x.dtype if x.dtype.kind in "iu" and method in _OF_ELEMENTS else None
     x = inexact_operand(x, name)
     if isinstance(q, (Array, np.ndarray, np.generic)):
         x, _ = operands(name, *promote(x, q, inexact=True))
@@ -142,7 +147,12 @@ def _quantiles(
         flat = sh.reshape(q / whole if whole != 1 else q, (q.size, *[1] * len(shape)))
         y = _at_quantiles(wide, flat, method, ignore_nan)
         y = sh.reshape(el.convert(y, ordered.dtype), (*q.shape, *shape))
+    y = y if result is None else el.convert(y, result)
     return sh.reshape(y, (*q.shape, *kept)) if keepdims else y
+
+
+_OF_ELEMENTS = ("inverted_cdf", "closest_observation", "lower", "higher", "nearest")
+"""Methods whose results are elements, integers of integers."""
 
 
 def _check_range(q: Array, whole: int, name: str) -> None:

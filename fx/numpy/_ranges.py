@@ -12,10 +12,13 @@ from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.promotion import cast, is_scalar, promote
+from . import _on_host as host
 from ._arguments import dtype_or, one_axis, operand, operands, static_int, static_shape
 from ._creation import asarray, on_device
+from ._native import EVERY, made, natively
 
 
+@made(host.arange, numbers=3)
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None) -> Array:
     """start, start + step, ... up to but without stop; `arange(n)` counts from 0. The arguments are static numbers."""
     if stop is None:
@@ -50,6 +53,7 @@ def _common_dtype(values: Sequence[Any]) -> np.dtype[Any]:
     return operand(promote(*values)[0], "arange").dtype
 
 
+@made(host.linspace, numbers=4)
 def linspace(
     start: Any,
     stop: Any,
@@ -106,6 +110,7 @@ def _steps(a: Array, b: Array, step: Array, count: int, exact_end: bool) -> Arra
     return el.select(places == count - 1, el.convert(b, y.dtype), y) if exact_end else y
 
 
+@made(host.logspace, numbers=5)
 def logspace(
     start: Any,
     stop: Any,
@@ -120,6 +125,7 @@ def logspace(
     return y if dtype is None else el.convert(y, dtypes.canonical(dtype))
 
 
+@made(host.geomspace, numbers=4)
 def geomspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Array:
@@ -144,6 +150,7 @@ def _refuse_zero(*ends: Array) -> None:
             raise errors.ArgumentError("geomspace: a geometric sequence cannot start or stop at 0.")
 
 
+@made(host.indices)
 def indices(dimensions: Any, dtype: Any = None, sparse: bool = False) -> Any:
     """The index of every place of a grid: (len(dimensions), *dimensions), or with `sparse` one thin array per axis."""
     if not isinstance(dimensions, (Sequence, np.ndarray, Array)):
@@ -168,6 +175,7 @@ def fromfunction(function: Callable[..., Any], shape: Any, *, dtype: Any = None,
     )
 
 
+@natively(np.meshgrid, EVERY, data=64, rank=1)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
     """Coordinate arrays of a grid from the coordinates of its axes.
 

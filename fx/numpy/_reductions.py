@@ -19,20 +19,22 @@ from ..primitives.promotion import promote
 from ..primitives.shape import broadcast_to, full, reshape, transpose
 from ._arguments import (
     common_shape,
+    in_dtype,
     one_axis,
     operand,
-    operands,
     real_number,
     refuse_complex,
+    refuse_cut,
     some_axes,
     static_int,
     to_dtype,
 )
 from ._arithmetic import maximum, minimum
 from ._logic import truth
-from ._native import DOUBLE, natively
+from ._native import DOUBLE, EVERY, FLOATS, INEXACT, REALS, WHOLE, natively
 
 
+@natively(np.sum, INEXACT | WHOLE)
 def sum(
     x: Any,
     axis: Any = None,
@@ -45,9 +47,10 @@ def sum(
     """The sum over axes; float16 and bfloat16 accumulate in float32."""
     x = summand(operand(x, "sum"), dtype)
     y = _reduce("sum", red.reduce_sum, _masked(x, where, 0, "sum"), axis, keepdims)
-    return y if initial is None else y + initial
+    return y if initial is None else y + _start(initial, y, "sum")
 
 
+@natively(np.prod, INEXACT | WHOLE)
 def prod(
     x: Any,
     axis: Any = None,
@@ -60,9 +63,10 @@ def prod(
     """The product over axes; derivatives are right at zeros too."""
     x = summand(operand(x, "prod"), dtype)
     y = _reduce("prod", red.reduce_prod, _masked(x, where, 1, "prod"), axis, keepdims)
-    return y if initial is None else y * initial
+    return y if initial is None else y * _start(initial, y, "prod")
 
 
+@natively(np.max, REALS)
 def max(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = None) -> Array:
     """The largest element; NaN if there is one. Equal largest elements share the derivative.
 
@@ -72,6 +76,7 @@ def max(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None
     return _extremum("max", red.reduce_max, maximum, x, axis, keepdims, initial, where)
 
 
+@natively(np.min, REALS)
 def min(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = None) -> Array:
     """The smallest element; NaN if there is one. Equal smallest elements share the derivative.
 
@@ -84,42 +89,44 @@ def min(x: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None
 amax, amin = max, min
 
 
-@natively(np.any)
+@natively(np.any, EVERY)
 def any(x: Any, axis: Any = None, *, keepdims: bool = False, where: Any = None) -> Array:
     """Whether an element is nonzero."""
     return _reduce("any", red.reduce_any, _masked(truth(x, "any"), where, False, "any"), axis, keepdims)
 
 
-@natively(np.all)
+@natively(np.all, EVERY)
 def all(x: Any, axis: Any = None, *, keepdims: bool = False, where: Any = None) -> Array:
     """Whether every element is nonzero."""
     return _reduce("all", red.reduce_all, _masked(truth(x, "all"), where, True, "all"), axis, keepdims)
 
 
-@natively(np.count_nonzero)
+@natively(np.count_nonzero, EVERY)
 def count_nonzero(x: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     """How many elements are nonzero, as int64."""
     ones = el.convert(truth(x, "count_nonzero"), dtypes.int64)
     return _reduce("count_nonzero", red.reduce_sum, ones, axis, keepdims)
 
 
+@natively(np.argmax, REALS)
 def argmax(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Array:
     """Index of the first largest element along an axis (of the flattened array for None); NaN counts as largest."""
     return _position("argmax", red.argmax, x, axis, keepdims)
 
 
+@natively(np.argmin, REALS)
 def argmin(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Array:
     """Index of the first smallest element along an axis (of the flattened array for None); NaN counts as smallest."""
     return _position("argmin", red.argmin, x, axis, keepdims)
 
 
-@natively(np.ptp)
+@natively(np.ptp, FLOATS)
 def ptp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Array:
     """Largest minus smallest element."""
     return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
 
 
-@natively(np.mean)
+@natively(np.mean, INEXACT)
 def mean(x: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, where: Any = None) -> Array:
     """The arithmetic mean; NaN for no elements. float16 and bfloat16 are summed in float32."""
     x, result = _averaged(x, dtype, "mean")
@@ -127,7 +134,7 @@ def mean(x: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False,
     return el.convert(total / _count(x, axis, where, keepdims, "mean"), result)
 
 
-@natively(np.var)
+@natively(np.var, FLOATS)
 def var(
     x: Any,
     axis: Any = None,
@@ -163,7 +170,7 @@ def var(
     return el.convert(total / free, dtypes.real_of(result))
 
 
-@natively(np.std)
+@natively(np.std, FLOATS)
 def std(
     x: Any,
     axis: Any = None,
@@ -274,13 +281,21 @@ def _extremum(
                 )
             )
         return _reduce(name, prim, x, axis, keepdims)
-    x, start = operands(name, *promote(x, initial))
+    start = _start(initial, x, name)
     x = _masked(x, where, start, name)
     axes = some_axes(axis, x.ndim, name)
     if builtins.any(x.shape[a] == 0 for a in axes):
         shape = kept_shape(x.shape, axes) if keepdims else red.reduced_shape(name, x, axes)
         return broadcast_to(start, shape)
     return combine(_reduce(name, prim, x, axes, keepdims), start)
+
+
+def _start(initial: Any, x: Array, name: str) -> Array:
+    """The value for no elements in the dtype of x, as NumPy has it; refused where that would lose its kind."""
+    start = operand(initial, f"{name}: initial")
+    refuse_cut(start, x, f"{name}: initial")
+    both_weak = start.aval.weak and x.aval.weak and start.dtype == x.dtype
+    return start if both_weak else in_dtype(initial, x.dtype, f"{name}: initial")
 
 
 def _position(name: str, prim: Any, x: Any, axis: Any, keepdims: bool) -> Array:

@@ -13,15 +13,15 @@ from ..core.trace import as_host
 from ..primitives import elementwise as el, shape as sh
 from ..primitives.sorting import searchsorted
 from ._arguments import host_array, one_axis, operand, owned, refuse_cut, static_shape
-from ._creation import asarray
+from ._creation import asarray, asarray_beside
 from ._cumulative import cumsum
 from ._joining import concatenate
-from ._native import natively
+from ._native import EVERY, FLOATS, natively
 from ._shapes import broadcast_to
 from .indexing import take
 
 
-@natively(np.tile)
+@natively(np.tile, EVERY)
 def tile(x: Any, reps: Any) -> Array:
     """x laid out `reps[i]` times along axis i."""
     x = owned(x, "tile")
@@ -34,7 +34,7 @@ def tile(x: Any, reps: Any) -> Array:
     return sh.reshape(wide, tuple(c * d for c, d in zip(counts, x.shape, strict=True)))
 
 
-@natively(np.repeat)
+@natively(np.repeat, EVERY)
 def repeat(x: Any, repeats: Any, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
     """Each element (slice along an axis) repeated; None flattens first.
 
@@ -47,7 +47,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None, *, total_repeat_length
         x, axis = sh.reshape(x, (x.size,)), 0
     axis = one_axis(axis, x.ndim, "repeat")
     counts = asarray(repeats)
-    if counts.dtype.kind not in "iu" or counts.ndim > 1 or counts.size not in (1, x.shape[axis]):
+    if counts.dtype.kind not in "biu" or counts.ndim > 1 or counts.size not in (1, x.shape[axis]):
         raise errors.ShapeError(f"repeat: counts {counts.aval} do not fit axis {axis} of {x.aval}.")
     known = _known(counts)
     if total_repeat_length is not None:
@@ -94,6 +94,7 @@ def _repeated_to_length(x: Array, counts: Array, axis: int, length: int | None) 
     return take(x, el.minimum(places, places.dtype.type(x.shape[axis] - 1)), axis=axis)
 
 
+@natively(np.append, EVERY, data=2)
 def append(x: Any, values: Any, axis: int | None = None) -> Array:
     """values joined to the end of x; None flattens both."""
     return concatenate([x, values], axis)
@@ -112,6 +113,7 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Array:
     return take(x, _edited(np.delete, "delete", x.shape[axis], obj), axis=axis)
 
 
+@natively(np.insert, FLOATS, floats=True)
 def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
     """values put before the places `obj` along an axis; None flattens x first.
 
@@ -119,7 +121,8 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Array:
         obj: a static index, slice, sequence of indices or boolean mask.
         values: converted to the dtype of x and broadcast.
     """
-    x, new = operand(x, "insert"), asarray(values)
+    x = operand(x, "insert")
+    new = asarray_beside(values, x)
     if axis is None:
         x, axis = sh.reshape(x, (x.size,)), 0
     axis = one_axis(axis, x.ndim, "insert")
@@ -168,6 +171,7 @@ def _edited(edit: Any, name: str, n: int, obj: Any) -> Any:
         ) from e
 
 
+@natively(np.resize, EVERY)
 def resize(x: Any, new_shape: Any) -> Array:
     """The flattened elements, over and over, in a new shape; zeros if there are none."""
     x = owned(x, "resize")

@@ -20,7 +20,7 @@ from ..primitives.reductions import reduce_any
 from ._arguments import one_axis, operand, operands, sequence, static_int, static_shape
 from ._creation import asarray
 from ._logic import truth
-from ._native import natively
+from ._native import EVERY, INDEX, REALS, natively
 from .indexing import take
 
 
@@ -34,7 +34,7 @@ def beside(x: Array, host: Any) -> Array:
     return Array(devices.move(host, x.device))
 
 
-@natively(np.flatnonzero)
+@natively(np.flatnonzero, EVERY)
 def flatnonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Array:
     """Places of the nonzero elements of the flattened array, in order, int64.
 
@@ -54,7 +54,7 @@ def flatnonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Arra
     return el.select(places == mask.size, filler, places)
 
 
-@natively(np.nonzero)
+@natively(np.nonzero, EVERY)
 def nonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> tuple[Array, ...]:
     """Indices of the nonzero elements, one array per axis, in C order.
 
@@ -73,7 +73,7 @@ def nonzero(x: Any, *, size: int | None = None, fill_value: Any = 0) -> tuple[Ar
     return tuple(el.select(missing, el.convert(filler, dtypes.int64), p) for p in parts)
 
 
-@natively(np.argwhere)
+@natively(np.argwhere, EVERY)
 def argwhere(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Array:
     """Indices of the nonzero elements as rows: (count, ndim)."""
     x = operand(x, "argwhere")
@@ -84,6 +84,7 @@ def argwhere(x: Any, *, size: int | None = None, fill_value: Any = 0) -> Array:
     return sh.concatenate([sh.reshape(p, (p.size, 1)) for p in parts], 1)
 
 
+@natively(np.unravel_index, INDEX)
 def unravel_index(indices: Any, shape: Any) -> tuple[Array, ...]:
     """The index along each axis of places in the flattened array."""
     left = operand(indices, "unravel_index")
@@ -98,6 +99,7 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Array, ...]:
     return tuple(reversed(parts))
 
 
+@natively(np.ravel_multi_index, INDEX, lists=True)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise") -> Array:
     """Places in the flattened array of indices along each axis.
 
@@ -106,6 +108,8 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise") -> Array
     """
     sizes = static_shape(dims, "ravel_multi_index")
     parts = operands("ravel_multi_index", *promote(*sequence(multi_index, "ravel_multi_index")))
+    if parts[0].dtype.kind not in "iu":
+        raise errors.DTypeError(f"ravel_multi_index takes integers; got {parts[0].aval}.")
     if len(parts) != len(sizes):
         raise errors.ShapeError(f"ravel_multi_index: {len(parts)} indices for {len(sizes)} axes.")
     total: Any = 0
@@ -153,7 +157,7 @@ def extract(condition: Any, x: Any) -> Array:
     return compress(sh.reshape(mask, (mask.size,)), x)
 
 
-@natively(np.isin)
+@natively(np.isin, REALS, data=2)
 def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False) -> Array:
     """Whether each element is among the test elements; NaN is in nothing."""
     x, tests = operands("isin", *promote(element, test_elements))

@@ -15,9 +15,9 @@ from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.cumulative import cumsum
 from ..primitives.promotion import promote
-from ._arguments import one_axis, operand, operands, static_int
+from ._arguments import in_dtype, one_axis, operand, operands, static_int
 from ._histograms import bincount
-from ._native import natively
+from ._native import REALS, natively
 from ._reductions import max as largest
 from ._searching import beside, flatnonzero, host_values
 from .indexing import take
@@ -46,6 +46,7 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Array
 
 
+@natively(np.unique, REALS)
 def unique(
     x: Any,
     return_index: bool = False,
@@ -92,9 +93,9 @@ def _unique_of_size(x: Array, size: int, fill_value: Any) -> tuple[Array, Array,
     flat = sh.reshape(x, (x.size,))
     n = flat.size
     if n == 0:
-        zero = operand(0 if fill_value is None else fill_value, "unique: fill_value")
+        zero = in_dtype(0 if fill_value is None else fill_value, x.dtype, "unique: fill_value")
         nothing = sh.full((size,), 0, dtypes.int64)
-        values = sh.broadcast_to(el.convert(zero, x.dtype), (size,))
+        values = sh.broadcast_to(zero, (size,))
         return values, nothing, sh.full(x.shape, 0, dtypes.int64), nothing
     order = so.argsort(flat, 0)
     ordered = take(flat, order, axis=0, mode="promise_in_bounds")
@@ -107,9 +108,7 @@ def _unique_of_size(x: Array, size: int, fill_value: Any) -> tuple[Array, Array,
     )
     values = take(ordered, first, axis=0, mode="promise_in_bounds")
     if fill_value is not None:
-        values = el.select(
-            present, values, el.convert(operand(fill_value, "unique: fill_value"), values.dtype)
-        )
+        values = el.select(present, values, in_dtype(fill_value, values.dtype, "unique: fill_value"))
     group = cumsum(el.convert(starts, dtypes.int64)) - 1
     inverse = sh.reshape(so.permute(group, order, 0, inverse=True), x.shape)
     return values, take(order, first, axis=0, mode="promise_in_bounds"), inverse, bincount(group, length=size)
@@ -122,12 +121,12 @@ def unique_all(x: Any, /) -> UniqueAllResult:
 
 def unique_counts(x: Any, /) -> UniqueCountsResult:
     """Distinct values (every NaN counts), and how often each occurs."""
-    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
+    return UniqueCountsResult(*unique(x, False, False, True, equal_nan=False))
 
 
 def unique_inverse(x: Any, /) -> UniqueInverseResult:
     """Distinct values (every NaN counts), and the place of each element's value among them."""
-    return UniqueInverseResult(*unique(x, return_inverse=True, equal_nan=False))
+    return UniqueInverseResult(*unique(x, False, True, equal_nan=False))
 
 
 def unique_values(x: Any, /) -> Array:
@@ -135,13 +134,13 @@ def unique_values(x: Any, /) -> Array:
     return unique(x, equal_nan=False)
 
 
-@natively(np.union1d)
+@natively(np.union1d, REALS, data=2)
 def union1d(a: Any, b: Any) -> Array:
     """The distinct elements of both, in order."""
     return unique(sh.concatenate(_flat("union1d", a, b), 0))
 
 
-@natively(np.intersect1d)
+@natively(np.intersect1d, REALS, data=2)
 def intersect1d(a: Any, b: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """The distinct elements that are in both, in order; on demand their places in each."""
     a, b = _flat("intersect1d", a, b)
@@ -152,7 +151,7 @@ def intersect1d(a: Any, b: Any, assume_unique: bool = False, return_indices: boo
     return (common, places, beside(b, in_b)) if return_indices else common
 
 
-@natively(np.setdiff1d)
+@natively(np.setdiff1d, REALS, data=2)
 def setdiff1d(a: Any, b: Any, assume_unique: bool = False) -> Array:
     """The distinct elements of a that are not in b; in order unless `assume_unique`."""
     a, b = _flat("setdiff1d", a, b)
@@ -160,6 +159,7 @@ def setdiff1d(a: Any, b: Any, assume_unique: bool = False) -> Array:
     return take(a, np.flatnonzero(~np.isin(*[host_values(v, "setdiff1d") for v in (a, b)])), axis=0)
 
 
+@natively(np.setxor1d, REALS, data=2)
 def setxor1d(a: Any, b: Any, assume_unique: bool = False) -> Array:
     """The distinct elements that are in just one of both, in order."""
     a, b = _flat("setxor1d", a, b)

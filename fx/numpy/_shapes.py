@@ -13,9 +13,10 @@ from ..core.array import Array
 from ..primitives import shape as sh
 from ..primitives.elementwise import convert
 from ..primitives.shape import concatenate, slice_axis
+from . import _on_host as host
 from ._arguments import common_shape, one_axis, operand, owned, some_axes, static_int, static_shape
 from ._einsum import diagonal_of
-from ._native import natively
+from ._native import EVERY, natively
 
 
 def shape(x: Any) -> tuple[int, ...]:
@@ -34,6 +35,7 @@ def size(x: Any, axis: Any = None) -> int:
     return math.prod(x.shape[a] for a in some_axes(axis, x.ndim, "size"))
 
 
+@natively(host.reshape, EVERY, view=True)
 def reshape(x: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Array:
     """The same elements in another shape; one size may be -1 and follows from the others.
 
@@ -66,11 +68,13 @@ def _completed(shape: Any, x: Array) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+@natively(host.ravel, EVERY, view=True)
 def ravel(x: Any, order: str = "C") -> Array:
     """All elements along one axis."""
     return reshape(x, (-1,) if operand(x, "ravel").size else (0,), order)
 
 
+@natively(np.transpose, EVERY, view=True)
 def transpose(x: Any, /, axes: Any = None) -> Array:
     """x with its axes in the order `axes`; reversed for None."""
     x = owned(x, "transpose")
@@ -89,6 +93,7 @@ def permute_dims(x: Any, /, axes: Any) -> Array:
     return transpose(x, axes)
 
 
+@natively(np.matrix_transpose, EVERY, view=True)
 def matrix_transpose(x: Any, /) -> Array:
     """The last two axes exchanged."""
     x = owned(x, "matrix_transpose")
@@ -97,6 +102,7 @@ def matrix_transpose(x: Any, /) -> Array:
     return swapaxes(x, -1, -2)
 
 
+@natively(np.moveaxis, EVERY, view=True)
 def moveaxis(x: Any, source: Any, destination: Any) -> Array:
     """Axes moved to new places; the others keep their order."""
     x = owned(x, "moveaxis")
@@ -109,6 +115,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Array:
     return sh.transpose(x, order)
 
 
+@natively(np.swapaxes, EVERY, view=True)
 def swapaxes(x: Any, axis1: int, axis2: int) -> Array:
     """Two axes exchanged."""
     x = owned(x, "swapaxes")
@@ -118,6 +125,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Array:
     return sh.transpose(x, order)
 
 
+@natively(np.rollaxis, EVERY, view=True)
 def rollaxis(x: Any, axis: int, start: int = 0) -> Array:
     """One axis moved back until it lies before `start`; `moveaxis` says the same more clearly."""
     x = owned(x, "rollaxis")
@@ -129,6 +137,7 @@ def rollaxis(x: Any, axis: int, start: int = 0) -> Array:
     return sh.move_axis(x, axis, start - (axis < start))
 
 
+@natively(np.expand_dims, EVERY, view=True)
 def expand_dims(x: Any, axis: Any) -> Array:
     """New axes of size 1 at the places `axis` of the result."""
     x = owned(x, "expand_dims")
@@ -140,6 +149,7 @@ def expand_dims(x: Any, axis: Any) -> Array:
     return sh.reshape(x, tuple(1 if i in new else next(sizes) for i in range(x.ndim + count)))
 
 
+@natively(np.squeeze, EVERY, view=True)
 def squeeze(x: Any, axis: Any = None) -> Array:
     """Axes of size 1 removed: those named, or all."""
     x = owned(x, "squeeze")
@@ -153,6 +163,7 @@ def squeeze(x: Any, axis: Any = None) -> Array:
     return sh.reshape(x, tuple(d for i, d in enumerate(x.shape) if i not in gone))
 
 
+@natively(np.broadcast_to, EVERY, view=True)
 def broadcast_to(x: Any, shape: Any) -> Array:
     """x repeated along new axes and axes of size 1 until it has the shape."""
     x = owned(x, "broadcast_to")
@@ -162,6 +173,7 @@ def broadcast_to(x: Any, shape: Any) -> Array:
     return sh.broadcast_to(x, wanted)
 
 
+@natively(np.broadcast_arrays, EVERY, data=64, view=True)
 def broadcast_arrays(*arrays: Any) -> tuple[Array, ...]:
     """All arrays broadcast to their common shape."""
     xs = [owned(x, "broadcast_arrays") for x in arrays]
@@ -174,16 +186,19 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     return common_shape("broadcast_shapes", *[static_shape(s, "broadcast_shapes") for s in shapes])
 
 
+@natively(np.atleast_1d, EVERY, view=True)
 def atleast_1d(*arrays: Any) -> Any:
     """Each array with at least one axis; a tuple if several are given."""
     return _each(arrays, "atleast_1d", lambda x: sh.reshape(x, x.shape or (1,)))
 
 
+@natively(np.atleast_2d, EVERY, view=True)
 def atleast_2d(*arrays: Any) -> Any:
     """Each array with at least two axes, new ones in front; a tuple if several are given."""
     return _each(arrays, "atleast_2d", lambda x: sh.reshape(x, (1,) * (2 - x.ndim) + x.shape))
 
 
+@natively(np.atleast_3d, EVERY, view=True)
 def atleast_3d(*arrays: Any) -> Any:
     """Each array with at least three axes; one of two axes gets the third at its end."""
     return _each(arrays, "atleast_3d", _three_axes)
@@ -200,6 +215,7 @@ def _each(arrays: tuple[Any, ...], name: str, change: Any) -> Any:
     return changed[0] if len(changed) == 1 else changed
 
 
+@natively(np.flip, EVERY, view=True)
 def flip(x: Any, axis: Any = None) -> Array:
     """The order along axes reversed; along all for None."""
     x = owned(x, "flip")
@@ -207,16 +223,19 @@ def flip(x: Any, axis: Any = None) -> Array:
     return sh.reverse(x, axes=tuple(sorted(axes))) if axes else x
 
 
+@natively(np.fliplr, EVERY, view=True)
 def fliplr(x: Any) -> Array:
     """The order along axis 1 reversed."""
     return flip(x, 1)
 
 
+@natively(np.flipud, EVERY, view=True)
 def flipud(x: Any) -> Array:
     """The order along axis 0 reversed."""
     return flip(x, 0)
 
 
+@natively(np.rot90, EVERY, view=True)
 def rot90(x: Any, k: int = 1, axes: Any = (0, 1)) -> Array:
     """Rotated by k quarter turns in the plane of two axes, from the first towards the second."""
     x = owned(x, "rot90")
@@ -232,7 +251,7 @@ def rot90(x: Any, k: int = 1, axes: Any = (0, 1)) -> Array:
     return flip(x, plane) if turns else x
 
 
-@natively(np.roll)
+@natively(np.roll, EVERY)
 def roll(x: Any, shift: Any, axis: Any = None) -> Array:
     """Elements moved by `shift` places along axes, those that leave at one end entering at the other.
 
@@ -262,6 +281,7 @@ def _rolled(x: Array, shift: int, axis: int) -> Array:
     return concatenate([slice_axis(x, cut, n, axis), slice_axis(x, 0, cut, axis)], axis) if cut else x
 
 
+@natively(np.diagonal, EVERY, view=True)
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The diagonal of the plane of two axes, as the last axis; `offset` above (or below) the main one."""
     x = owned(x, "diagonal")

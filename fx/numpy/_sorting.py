@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core import dtypes, errors, static
 from ..core.array import Array
 from ..core.trace import bind
 from ..primitives import elementwise as el, shape as sh, sorting as so
 from ..primitives.promotion import promote
+from . import _on_host as host
 from ._arguments import host_array, one_axis, operand, operands, sequence, static_int
+from ._native import REALS, natively
 from .indexing import take
 
 
+@natively(host.sort, REALS)
 def sort(
     x: Any,
     axis: int | None = -1,
@@ -29,6 +34,7 @@ def sort(
     return so.sort(x, axis, descending)
 
 
+@natively(host.argsort, REALS)
 def argsort(
     x: Any,
     axis: int | None = -1,
@@ -57,6 +63,7 @@ def sort_complex(x: Any) -> Array:
     return el.convert(y, dtypes.complex_of(dtypes.inexact_of(y.dtype)))
 
 
+@natively(np.lexsort, REALS, lists=True)
 def lexsort(keys: Any, axis: int = -1) -> Array:
     """Places in the order of several keys, of which the last one counts most. keys: (k, ...) or k arrays."""
     ks = operands("lexsort", *promote(*sequence(keys, "lexsort")))
@@ -71,6 +78,7 @@ def lexsort(keys: Any, axis: int = -1) -> Array:
     return bind(so.sort_p, *ks[::-1], places, axis=axis, num_keys=len(ks))[-1]
 
 
+@natively(host.partition, REALS)
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Array:
     """The kth element in its sorted place, smaller ones before and larger ones after it: here, all sorted."""
     x, axis = _along(x, axis, "partition")
@@ -78,6 +86,7 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Array:
     return so.sort(x, axis)
 
 
+@natively(host.argpartition, REALS)
 def argpartition(x: Any, kth: Any, axis: int | None = -1) -> Array:
     """Places of the elements as `partition` would order them."""
     x, axis = _along(x, axis, "argpartition")
@@ -94,6 +103,7 @@ def _check_kth(kth: Any, size: int, name: str) -> None:
             )
 
 
+@natively(np.searchsorted, REALS, data=2)
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Array:
     """Where to insert v into the sorted a so that it stays sorted. a: (n,); the result has the shape of v, int64.
 

@@ -7,15 +7,18 @@ from typing import Any
 from ..core import dtypes, errors
 from ..core.array import Array
 from ..primitives import elementwise as el, shape as sh
+from . import _on_host as host
 from ._arguments import inexact_operand, operand, static_int
 from ._arithmetic import maximum
 from ._contractions import matmul
 from ._einsum import diagonal_of
 from ._joining import concatenate
+from ._native import DOUBLE, natively
 from ._parts import clip
 from ._reductions import average, sum
 
 
+@natively(host.cov, DOUBLE)
 def cov(
     m: Any,
     y: Any = None,
@@ -78,6 +81,7 @@ def _weights(fweights: Any, aweights: Any, x: Array) -> Array | None:
     return None if not real else real[0] if len(real) == 1 else real[0] * real[1]
 
 
+@natively(host.corrcoef, DOUBLE)
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Array:
     """The correlation coefficients of variables, between -1 and 1; arguments as of `cov`."""
     c = cov(x, y, rowvar)

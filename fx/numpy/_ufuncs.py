@@ -13,7 +13,7 @@ from ..primitives import elementwise as el, shape as sh
 from ..primitives.cumulative import cummax, cummin
 from ..primitives.promotion import promote
 from . import _arithmetic as ar, _elementary as em, _logic as lo, _parts as pa
-from ._arguments import one_axis, operand, some_axes, to_dtype
+from ._arguments import in_dtype, one_axis, operand, some_axes, to_dtype
 from ._creation import asarray
 from ._cumulative import cumprod, cumsum
 from ._functional import vectorize
@@ -174,10 +174,10 @@ class ufunc:
                     f"{self.__name__}.reduce: where= needs initial=, the value for no elements."
                 )
             mask = _in_front(sh.broadcast_to(operand(where, "reduce: where"), x.shape), axes)
-            rows = el.select(mask, rows, el.convert(operand(neutral, self.__name__), x.dtype))
+            rows = el.select(mask, rows, in_dtype(neutral, x.dtype, self.__name__))
         if initial is _UNSET:
             return rows
-        first = el.convert(operand(initial, self.__name__), x.dtype)
+        first = in_dtype(initial, x.dtype, self.__name__)
         return sh.concatenate([sh.broadcast_to(first, (1, *rows.shape[1:])), rows], 0)
 
     def _fold(self, rows: Array) -> Array:

@@ -12,10 +12,12 @@ from ..core.trace import current_trace
 from ..primitives import elementwise as el
 from ..primitives.indexing import gather, scatter
 from ..primitives.shape import iota, reshape
+from . import _on_host as host
 from ._arguments import host_array, one_axis, operand, owned
 from ._at import AtIndexer as AtIndexer, at as at
 from ._index_grammar import basic_index, beside, checked, checked_mode, common_shape, parse
 from ._index_values import fitting_value, spread_value, static_fill
+from ._native import EVERY, FLOATS, INTEGERS, natively
 
 _PLAIN = frozenset({int, slice, np.ndarray, type(None), type(Ellipsis)})
 
@@ -126,6 +128,7 @@ def _without_negative(indices: Any) -> Any:
     return el.maximum(indices, indices.dtype.type(0))
 
 
+@natively(np.take_along_axis, (EVERY, INTEGERS))
 def take_along_axis(
     x: Any, indices: Any, axis: int | None = -1, mode: str | None = None, fill_value: Any = None
 ) -> Array:
@@ -141,6 +144,7 @@ def take_along_axis(
     return gather(x, *where.pop("arrays"), **where, fill_value=static_fill(fill_value, x.dtype))
 
 
+@natively(host.put_along_axis, (FLOATS, INTEGERS, FLOATS), floats=True)
 def put_along_axis(
     x: Any,
     indices: Any,

@@ -176,7 +176,38 @@ cbrt = unary(
 
 exp = unary("exp", ufunc="exp", jvp=lambda x, y, dx: dx * y, cost=10)
 exp2 = unary("exp2", ufunc="exp2", jvp=lambda x, y, dx: dx * (y * y.dtype.type(np.log(2.0))), cost=10)
-expm1 = unary("expm1", ufunc="expm1", jvp=lambda x, y, dx: dx * (y + y.dtype.type(1)), cost=10)
+
+
+def _complex_expm1(xp: Any, z: Any) -> Any:
+    """NumPy's, with the array API's values on the real axis and where a part is infinite."""
+    y, a, b = xp.expm1(z), z.real, z.imag
+    real, endless = b == 0, ~xp.isfinite(b)
+    low, high = a == -np.inf, (a == np.inf) & endless
+    re = xp.where(real, xp.expm1(a) + 0, xp.where(low, -1, xp.where(high, a, y.real)))
+    im = xp.where(real, b, xp.where(low & endless, 0, xp.where(high, np.nan, y.imag)))
+    return _assembled(xp, z, re, im)
+
+
+def _complex_tanh(xp: Any, z: Any) -> Any:
+    """NumPy's, with the array API's zero beside the limits 1 and -1."""
+    y = xp.tanh(z)
+    limit = xp.isinf(z.real) & xp.isfinite(z.imag)
+    return _assembled(xp, z, y.real, xp.where(limit, xp.copysign(0, z.imag), y.imag))
+
+
+def _assembled(xp: Any, z: Any, re: Any, im: Any) -> Any:
+    out = xp.empty(z.shape, z.dtype)
+    out.real[...], out.imag[...] = re, im
+    return out
+
+
+expm1 = unary(
+    "expm1",
+    ufunc="expm1",
+    jvp=lambda x, y, dx: dx * (y + y.dtype.type(1)),
+    cost=10,
+    of_complex=_complex_expm1,
+)
 log = unary(
     "log", ufunc="log", jvp=lambda x, y, dx: dx / x, samples=lambda rng: positive_samples(rng), cost=10
 )
@@ -272,7 +303,13 @@ acos = unary(
 atan = unary("atan", ufunc="arctan", jvp=lambda x, y, dx: dx / (x * x + x.dtype.type(1)), cost=12)
 sinh = unary("sinh", ufunc="sinh", jvp=lambda x, y, dx: dx * cosh(x), cost=12)
 cosh = unary("cosh", ufunc="cosh", jvp=lambda x, y, dx: dx * sinh(x), cost=12)
-tanh = unary("tanh", ufunc="tanh", jvp=lambda x, y, dx: dx * _one_minus_square(y), cost=12)
+tanh = unary(
+    "tanh",
+    ufunc="tanh",
+    jvp=lambda x, y, dx: dx * _one_minus_square(y),
+    cost=12,
+    of_complex=_complex_tanh,
+)
 asinh = unary("asinh", ufunc="arcsinh", jvp=lambda x, y, dx: dx * rsqrt(x * x + x.dtype.type(1)), cost=12)
 acosh = unary(
     "acosh",

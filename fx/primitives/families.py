@@ -97,17 +97,24 @@ class Elementwise(Primitive):
         oracle: Callable[..., Any] | None,
         cost: int,
         transpose: Callable[..., Any] | None,
+        of_complex: Callable[..., Any] | None = None,
     ):
         self.name, self.rules, self.ufunc, self.kinds = name, tuple(jvp), ufunc, kinds
         self.linear_in, self.result, self.flops = linear_in, result, cost
         self.arity = len(self.rules)
         self.make_samples, self.oracle, self.own_transpose = samples, oracle, transpose
         self.function = impl or (lambda xp, *xs: getattr(xp, ufunc)(*xs))
+        self.of_complex = of_complex
 
     def impl(self, xp: Any, *operands: Any, **params: Any) -> Any:
+        if self.of_complex is not None and operands[0].dtype.kind == "c":
+            return self.of_complex(xp, *operands)
         return self.function(xp, *operands, **params)
 
     def kernel(self, xp: Any, params: dict[str, Any]) -> Callable[..., Any]:
+        if self.of_complex is not None and self.ufunc is not None:
+            of_real, of_complex = getattr(xp, self.ufunc), self.of_complex
+            return lambda x: of_complex(xp, x) if x.dtype.kind == "c" else of_real(x)
         if self.ufunc is not None and not params:
             if xp is np and self.ufunc in _OPERATORS:
                 return _OPERATORS[self.ufunc]
@@ -203,11 +210,15 @@ def unary(
     oracle: Any = None,
     cost: int = 1,
     transpose: Any = None,
+    of_complex: Callable[..., Any] | None = None,
 ) -> Elementwise:
-    """y = f(x) elementwise; `jvp` is `lambda x, y, dx: ...`. Name a `ufunc` where NumPy and CuPy have one."""
+    """y = f(x) elementwise; `jvp` is `lambda x, y, dx: ...`. Name a `ufunc` where NumPy and CuPy have one.
+
+    of_complex: the impl for complex numbers, where the ufunc is wrong at infinities and signed zeros.
+    """
     return Elementwise(
         name, impl, (jvp,), ufunc=ufunc, kinds=kinds, linear_in=(0,) if linear else (), result=result,
-        samples=samples, oracle=oracle, cost=cost, transpose=transpose,
+        samples=samples, oracle=oracle, cost=cost, transpose=transpose, of_complex=of_complex,
     )  # fmt: skip
 
 

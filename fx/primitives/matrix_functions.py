@@ -110,6 +110,10 @@ def _derivative(kind: str, exponent: float, a: Any, directions: Any) -> Any:
     branch_point = kind == "log" or (kind in ("sqrt", "power") and directions)
     if branch_point and n and np.linalg.slogdet(a)[0] == 0:
         raise np.linalg.LinAlgError("singular")
+    if kind in _QUOTIENTS and len(directions) < 2 and n and np.array_equal(a, a.conj().T):
+        found = _by_eigenvalues(kind, exponent, a, directions)
+        if found is not None:
+            return _in_dtype(found, a.dtype)
     big, scale = a, 1.0
     for e in directions:
         own = float(np.abs(e).sum(0).max()) / size
@@ -120,6 +124,32 @@ def _derivative(kind: str, exponent: float, a: Any, directions: Any) -> Any:
         big = np.block([[big, corner], [np.zeros_like(big), big]])
     value = _evaluate(kind, exponent, big)[:n, -n:]
     return _in_dtype(value, a.dtype) * a.dtype.type(scale)
+
+
+def _by_eigenvalues(kind: str, exponent: float, a: Any, directions: Any) -> Any:
+    """For Hermitian a, also along one direction (Daleckii and Krein); None if a is not positive definite."""
+    w, v = np.linalg.eigh(a)
+    if w[0] <= len(w) * np.finfo(a.dtype).eps * w[-1]:
+        return None
+    power = 0.5 if kind == "sqrt" else exponent
+    if not directions:
+        return (v * (np.log(w) if kind == "log" else w**power)) @ v.conj().T
+    low, high = np.minimum(w[:, None], w), np.maximum(w[:, None], w)
+    quotients = _QUOTIENTS[kind](low, (high - low) / low, power)
+    return v @ (quotients * (v.conj().T @ directions[0] @ v)) @ v.conj().T
+
+
+def _power_quotient(low: Any, rise: Any, power: float) -> Any:
+    growth = np.expm1(power * np.log1p(rise))
+    return low ** (power - 1) * np.where(rise == 0, power, growth / np.where(rise == 0, 1, rise))
+
+
+_QUOTIENTS = {
+    "log": lambda low, rise, _: np.where(rise == 0, 1, np.log1p(rise) / np.where(rise == 0, 1, rise)) / low,
+    "sqrt": _power_quotient,
+    "power": _power_quotient,
+}
+"""(f(y) - f(x)) / (y - x) of x = low and y = low (1 + rise), f'(x) where they are equal."""
 
 
 def _evaluate(kind: str, exponent: float, a: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.array import Array, as_buffer, typed
+from ..core.config import settings
 from ..core.dtypes import default_float
 from ..core.errstate import restore, silence
 from ..core.primitive import Unknown
@@ -18,6 +19,8 @@ from ..core.trace import Tracer, bind, current_trace
 from .families import KINDS, Elementwise
 
 _SCALARS = (bool, int, float, complex)
+BUFFERS = frozenset((np.ndarray, *[np.dtype(c).type for c in "?bhilBHILqQefdFD"]))
+"""Types of host arrays, and of the NumPy scalars that come out where they have no axes."""
 
 
 def is_scalar(x: Any) -> bool:
@@ -49,6 +52,8 @@ def cast(x: Any, dtype: np.dtype[Any]) -> Any:
 
 def promote(*xs: Any, inexact: bool = False) -> list[Any]:
     """Operands in their common dtype. Only Python scalars: they stay weak."""
+    if _alike(xs, inexact):
+        return list(xs)
     operands = [x if is_scalar(x) else as_operand(x) for x in xs]
     strong: Any = None
     for x in operands:
@@ -72,6 +77,15 @@ def promote(*xs: Any, inexact: bool = False) -> list[Any]:
     return [x if keep_weak and is_scalar(x) and _alone(x) == dtype else cast(x, dtype) for x in operands]
 
 
+def _alike(xs: tuple[Any, ...], inexact: bool) -> bool:
+    """Arrays of one dtype, none of them weak: nothing is to be done."""
+    dtype = xs[0].dtype if xs and type(xs[0]) is Array else None
+    for x in xs:
+        if type(x) is not Array or x.weak or x.buffer.dtype is not dtype:
+            return False
+    return not inexact or (dtype is not None and dtype.kind in "fc")
+
+
 _KIND = {"b": bool, "i": int, "f": float, "c": complex}
 
 
@@ -91,6 +105,7 @@ def unary_function(prim: Elementwise, name: str, doc: str, inexact: bool = True)
     """The public function of a unary primitive: converts integers where the operation is inexact."""
     ufunc = getattr(np, prim.ufunc, None) if prim.ufunc else None
     kinds = KINDS[prim.kinds].replace("V", "")
+    at_once = kinds if prim.of_complex is None else kinds.replace("c", "")
 
     def function(x: Any, /) -> Any:
         trace = current_trace()
@@ -99,7 +114,7 @@ def unary_function(prim: Elementwise, name: str, doc: str, inexact: bool = True)
                 return trace.record(prim, (x,))
         elif ufunc is not None and type(x) is Array and not x.weak:
             a = x.buffer
-            if type(a) is np.ndarray and a.dtype.kind in kinds:
+            if type(a) in BUFFERS and a.dtype.kind in at_once:
                 token = silence()
                 try:
                     return Array(ufunc(a))
@@ -117,23 +132,19 @@ def binary_function(
     """The public function of a binary primitive, with promotion; also the body of an operator."""
     ufunc = prim.kernel(np, {}) if prim.ufunc else None
     kinds = KINDS[prim.kinds].replace("V", "")
-    ndarray = np.ndarray
 
     def function(x: Any, y: Any, /) -> Any:
         trace = current_trace()
         if trace is None:
-            if ufunc is not None and type(x) is Array and not x.weak:
-                a = x.buffer
+            if ufunc is not None and (type(x) is Array or type(y) is Array):
+                a = x.buffer if type(x) is Array and not x.weak else x
                 b = y.buffer if type(y) is Array and not y.weak else y
-                fits = type(a) is ndarray and a.dtype.kind in kinds
-                if fits and (
-                    (type(b) is float and a.dtype.kind == "f") or (type(b) is ndarray and a.dtype is b.dtype)
-                ):
+                if _fit(a, b, kinds):
                     token = silence()
                     try:
                         return Array(ufunc(a, b))
-                    except ValueError:
-                        pass  # shapes do not fit: the shape rule says so below
+                    except (ValueError, TypeError, OverflowError):
+                        pass  # shapes do not fit, or a number: that is said below
                     finally:
                         restore(token)
         elif type(x) is Tracer:
@@ -143,15 +154,37 @@ def binary_function(
                     return trace.record(prim, (x, y))
             elif type(y) is float and dtype.kind == "f":
                 if not x.aval.weak:
-                    return trace.record(prim, (x, dtype.type(y)))
+                    return trace.record(prim, (x, typed(y, dtype)))
                 if dtype is default_float():
                     return trace.record(prim, (x, y))
         elif type(y) is Tracer and type(x) is float and y.aval.dtype.kind == "f" and not y.aval.weak:
-            return trace.record(prim, (y.aval.dtype.type(x), y))
+            return trace.record(prim, (typed(x, y.aval.dtype), y))
         x, y = promote(x, y, inexact=inexact)
         return bind(prim, x, y)
 
     return _named(function, name, doc)
+
+
+def _fit(a: Any, b: Any, kinds: str) -> bool:
+    """Whether NumPy's ufunc gives what promotion asks for: of one dtype, or an inexact one beside a Python number."""
+    if type(a) in BUFFERS and type(b) in BUFFERS:
+        return a.dtype.kind in kinds and (a.dtype is b.dtype or _double(a.dtype, b.dtype))
+    array, number = (a, b) if type(a) in BUFFERS else (b, a)
+    if type(array) not in BUFFERS or array.dtype.kind not in kinds:
+        return False
+    if type(number) is int:
+        return array.dtype.kind in "fc" or (array.dtype.kind in "iu" and 0 <= number < 128)
+    return type(number) is float and array.dtype.kind in "fc"
+
+
+def _double(a: np.dtype[Any], b: np.dtype[Any]) -> bool:
+    """Whether one is float64 and the other a real dtype that becomes it."""
+    return (
+        (a is dtypes.float64 or b is dtypes.float64)
+        and a.kind in "iuf"
+        and b.kind in "iuf"
+        and settings().promotion != "strict"
+    )
 
 
 def _named(function: Any, name: str, doc: str) -> Any:

@@ -1,16 +1,15 @@
 """Poisson and binomial draws by rejection: the numbers of `jax.random.poisson` and `jax.random.binomial`.
 
-All elements under one key are drawn in rounds, each with a key of its own, until the last one is accepted; the
-formulas and their rounding are XLA's, since a floor follows. Sources: Knuth, "The Art of Computer Programming" 2,
-3.4.1; Hoermann, "The transformed rejection method for generating Poisson random variables" (Insurance: Mathematics
-and Economics 12, 1993); Hoermann, "The generation of binomial random variates" (J. Stat. Comp. Sim. 46, 1993);
-Devroye, "Non-Uniform Random Variate Generation" (1986), X.4 (geometric waiting times).
+All elements under one key are drawn in rounds, each with a key of its own, until the last one is accepted; here each
+element is drawn only in the rounds that count for it. `fx.random._count_loops` has the same for compiled code. Sources:
+Knuth, "The Art of Computer Programming" 2, 3.4.1; Devroye, "Non-Uniform Random Variate Generation" (1986), X.4
+(geometric waiting times); the formulas of `random_count_formulas`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,16 @@ import numpy as np
 from ..core import dtypes, errors
 from ..core.avals import Aval
 from ..core.primitive import Primitive, Sample, absent
+from . import random_count_formulas as formulas
 from .families import to_front, zero_of
-from .random import ROUNDS, key_shape, random_unit
+from .random import ROUNDS, key_shape
 from .random_gamma import cipher, units
-from .random_math import multiply_add, xla_log, xla_log1p
+from .random_math import xla_log, xla_log1p
 
 log, log1p = xla_log.impl, xla_log1p.impl
+
+_BLOCK = 1 << 13
+"""Candidates made at once in NumPy, so that intermediate results stay in the cache."""
 
 
 class Counts(Primitive):
@@ -122,23 +125,13 @@ class RandomBinomial(Counts):
     name = "random_binomial"
 
     def rows(self, xp: Any, words: Any, n: Any, p: Any) -> Any:
-        number = p.dtype.type
-        below = p < number(0.5)
-        q = xp.where(below, p, number(1) - p)
-        lost, infinite = ~(n >= 0) | ~(q >= 0), xp.isinf(n) & (n > 0)
-        q = xp.where(q >= 0, q, number(0.01))
-        few = ~(n >= 0) | (n * q <= number(10))
-        n = xp.floor(n)
-        out = xp.full(n.shape, number(np.nan))
+        sides = formulas.binomial_sides(formulas.arrays(xp), n, p)
+        few, out = sides.few, xp.full(n.shape, n.dtype.type(np.nan))
         if few.any():
-            out = _waiting_times(xp, words, xp.where(few, n, number(0)), q)
+            out = _waiting_times(xp, words, *sides.of_few)
         if not few.all():
-            many = _binomial_rejection(
-                xp, words, xp.where(few, number(1e4), n), xp.where(few, number(0.5), q)
-            )
-            out = xp.where(few, out, many)
-        out = xp.where(infinite, number(np.inf), xp.where(below, out, n - out))
-        return xp.where(lost, number(np.nan), out)
+            out = xp.where(few, out, _binomial_rejection(xp, words, *sides.of_many))
+        return sides.joined(out)
 
     def samples(self, rng: Any) -> Iterable[Sample]:
         params = {"drawn": np.dtype("float64"), "dtype": np.dtype("float32")}
@@ -211,122 +204,68 @@ def _steps(xp: Any, words: Any, limit: Any, child: tuple[int, int], add: Any, do
 
 
 def _poisson_rejection(xp: Any, words: Any, rate: Any) -> Any:
-    f = np.float32
-    logs = log(xp, rate)
-    b = multiply_add(xp, xp.sqrt(rate), f(2.53), f(0.931))
-    a = multiply_add(xp, b, f(0.02483), f(-0.059))
-    inverse = f(1.1239) + f(1.1328) / (b - f(3.4))
-    enough = f(0.9277) - f(3.6224) / (b - f(2))
-
-    def candidate(u: Any, v: Any, at: Any) -> tuple[Any, Any]:
-        rate_, a_, b_ = rate[at], a[at], b[at]
-        u = u - f(0.5)
-        near = f(0.5) - xp.abs(u)
-        k = xp.floor(multiply_add(xp, f(2) * a_ / near + b_, u, rate_) + f(0.43))
-        quick = (near >= f(0.07)) & (v <= enough[at])
-        refused = (k < 0) | ((near < f(0.013)) & (v > near))
-
-        def slow(k: Any, v: Any, near: Any, a: Any, b: Any, rate: Any, logs: Any, inverse: Any) -> Any:
-            s = log(xp, v * inverse / (a / (near * near) + b))
-            return s <= multiply_add(xp, k, logs, -rate) - log_gamma(xp, k + f(1))
-
-        return k, _also_where(xp, quick, ~refused, slow, k, v, near, a_, b_, rate_, logs[at], inverse[at])
-
-    return _rejection(xp, words, rate, candidate)
+    m = formulas.arrays(xp)
+    return _rejection(xp, words, formulas.poisson_terms(m, rate), formulas.poisson_candidate)
 
 
 def _binomial_rejection(xp: Any, words: Any, n: Any, p: Any) -> Any:
-    f = p.dtype.type
-    deviation = xp.sqrt(n * p * (f(1) - p))
-    b = multiply_add(xp, deviation, f(2.53), f(1.15))
-    a = multiply_add(xp, p, f(0.01), multiply_add(xp, b, f(0.0248), f(-0.0873)))
-    center = multiply_add(xp, n, p, f(0.5))
-    enough = f(0.92) - f(4.2) / b
-    odds = p / (f(1) - p)
-    alpha = (f(2.83) + f(5.1) / b) * deviation
-    mode = xp.floor((n + f(1)) * p)
-
-    def candidate(u: Any, v: Any, at: Any) -> tuple[Any, Any]:
-        n_, a_, b_ = n[at], a[at], b[at]
-        u = u - f(0.5)
-        near = f(0.5) - xp.abs(u)
-        quick = (near >= f(0.07)) & (v <= enough[at])
-        k = xp.floor(multiply_add(xp, f(2) * a_ / near + b_, u, center[at]))
-        inside = (k >= 0) & (k <= n_)
-        return k, _also_where(xp, quick, inside, slow, k, v, near, n_, a_, b_, odds[at], mode[at], alpha[at])
-
-    def slow(k: Any, v: Any, near: Any, n: Any, a: Any, b: Any, r: Any, m: Any, alpha: Any) -> Any:
-        v = log(xp, v * alpha / (a / (near * near) + b))
-        rest, left = n - m + f(1), n - k + f(1)
-        bound = (n + f(1)) * log(xp, rest / left)
-        bound = multiply_add(xp, m + f(0.5), log(xp, (m + f(1)) / (r * rest)), bound)
-        bound = multiply_add(xp, k + f(0.5), log(xp, r * left / (k + f(1))), bound)
-        bound = bound + _stirling_tail(xp, m) + _stirling_tail(xp, n - m)
-        return v <= bound - _stirling_tail(xp, k) - _stirling_tail(xp, n - k)
-
-    return _rejection(xp, words, n, candidate)
+    m = formulas.arrays(xp)
+    return _rejection(xp, words, formulas.binomial_terms(m, n, p), formulas.binomial_candidate)
 
 
-def _rejection(xp: Any, words: Any, like: Any, candidate: Any) -> Any:
-    """Rounds of candidates for whole rows. candidate(u, v, rows) -> values and which of them are accepted."""
-    out, accepted = xp.full_like(like, -1), xp.zeros(like.shape, bool)
-    rows = xp.arange(like.shape[0])
-    while rows.size:
-        u, v = [_uniform(xp, cipher(xp, words, i), like) for i in (1, 2)]
-        k, fits = candidate(u, v, rows)
-        out[rows] = xp.where(fits, k, out[rows])
-        accepted[rows] |= fits
-        going = xp.flatnonzero(~accepted[rows].all(axis=1))
-        words = cipher(xp, tuple(w[going] for w in words), 0)
-        rows = rows[going]
-    return out
+def _rejection(xp: Any, words: Any, terms: Sequence[Any], candidate: Any) -> Any:
+    """candidate(functions, u, v, *terms) -> values and which of them are accepted. terms: (b, n) each."""
+    b, n = terms[0].shape
+    out = xp.empty(b * n, terms[0].dtype)
+    flat = [t.reshape(-1) for t in terms]
+    rounds, last = _first_accepted(xp, words, flat, candidate, n, out)
+    _last_accepted(xp, rounds, last, flat, candidate, n, out)
+    return out.reshape(b, n)
 
 
-def _also_where(xp: Any, quick: Any, possible: Any, slow: Any, *xs: Any) -> Any:
-    """quick | (possible & slow(*xs)); the slow test is made only where the quick one fails."""
-    places = xp.flatnonzero(possible & ~quick)
-    out = xp.ascontiguousarray(quick).reshape(-1)
-    out[places] = slow(*[x.reshape(-1)[places] for x in xs])
-    return out.reshape(quick.shape)
+def _first_accepted(
+    xp: Any, words: Any, terms: Any, candidate: Any, n: int, out: Any
+) -> tuple[list[Any], Any]:
+    """Writes what each element accepts first. Returns the keys of all rounds, and the last round of each row."""
+    places, last, rounds = xp.arange(out.size), xp.zeros(words[0].size, np.int64), [words]
+    while True:
+        k, fits = _candidates(xp, words, places, terms, candidate, n)
+        out[places[fits]] = k[fits]
+        places = places[~fits]
+        if not places.size:
+            return rounds, last
+        last[places // n] = len(rounds)
+        words = cipher(xp, words, 0)
+        rounds.append(words)
 
 
-def _uniform(xp: Any, words: Any, like: Any) -> Any:
-    return random_unit.impl(xp, xp.stack(words, axis=-1), shape=like.shape[1:], dtype=like.dtype)
+def _last_accepted(
+    xp: Any, rounds: list[Any], last: Any, terms: Any, candidate: Any, n: int, out: Any
+) -> None:
+    """Overwrites with what each element accepts last: rounds backward, each for the elements still without."""
+    missing, ends = xp.ones(out.size, bool), xp.repeat(last, n)
+    for r in range(len(rounds) - 1, 0, -1):
+        places = xp.flatnonzero(missing & (ends >= r))
+        if not places.size:
+            continue
+        k, fits = _candidates(xp, rounds[r], places, terms, candidate, n)
+        out[places[fits]] = k[fits]
+        missing[places[fits]] = False
 
 
-_STIRLING = (
-    0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509, 0.0166446911898211,
-    0.0138761288230707, 0.0118967099458917, 0.0104112652619720, 0.00925546218271273, 0.00833056343336287,
-)  # fmt: skip
-
-
-def _stirling_tail(xp: Any, k: Any) -> Any:
-    """log(k!) less Stirling's formula: a table up to 9, three terms of the series beyond."""
-    f = k.dtype.type
-    whole = xp.clip(xp.where(k == k, k, f(0)), f(0), f(9))
-    square = (whole + f(1)) * (whole + f(1))
-    series = (f(1 / 12) - (f(1 / 360) - f(1 / 1260) / square) / square) / (whole + f(1))
-    return xp.where(k <= 9, xp.asarray(_STIRLING, k.dtype)[xp.floor(whole).astype(np.int32)], series)
-
-
-_LANCZOS = (
-    676.520368121885098567009190444019, -1259.13921672240287047156078755283, 771.3234287776530788486528258894,
-    -176.61502916214059906584551354, 12.507343278686904814458936853, -0.13857109526572011689554707,
-    9.984369578019570859563e-6, 1.50563273514931155834e-7,
-)  # fmt: skip
-
-
-def log_gamma(xp: Any, x: Any) -> Any:
-    """log of the gamma function for x >= 1/2 by Lanczos's formula (g = 7, n = 9), rounded as XLA does."""
-    f = x.dtype.type
-    z = x - f(1)
-    series = xp.full_like(x, 0.99999999999980993227684700473478)
-    for i, c in enumerate(_LANCZOS):
-        series = series + f(c) / (z + f(i + 1))
-    t = f(7.5) + z
-    log_t = f(math.log(7.5)) + log1p(xp, z * (f(1) / f(7.5)))
-    power = z + f(0.5) - t / log_t
-    return multiply_add(xp, power, log_t, f(math.log(math.sqrt(2 * math.pi)))) + log(xp, series)
+def _candidates(xp: Any, words: Any, places: Any, terms: Any, candidate: Any, n: int) -> Any:
+    """Candidates of one round, and whether they fit, for the elements at `places` of rows of n."""
+    keys = [cipher(xp, words, i) for i in (1, 2)]
+    one = words[0].size == 1
+    block = _BLOCK if xp is np else places.size
+    found = []
+    for start in range(0, places.size, block):
+        part = places[start : start + block]
+        rows, columns = (0, part) if one else xp.divmod(part, n)
+        picked = keys if one else [tuple(w[rows] for w in pair) for pair in keys]
+        u, v = [units(xp, pair, columns.astype(np.uint32), terms[0].dtype) for pair in picked]
+        found.append(candidate(formulas.arrays(xp), u, v, *[t[part] for t in terms]))
+    return [xp.concatenate(xs) for xs in zip(*found, strict=True)]
 
 
 random_poisson = RandomPoisson()

@@ -19,7 +19,7 @@ from .special import (
     scipy_function,
     special,
 )
-from .special_complex import cauchy, complex_digamma, complex_draws
+from .special_complex import cauchy, complex_digamma
 from .special_series import by_blocks, digamma_difference as _difference, log_beta
 from .special_zeta import hurwitz, riemann
 
@@ -206,13 +206,7 @@ riemann_zeta = elementwise(
     (lambda x, y, dx, n: dx * riemann_zeta(x, n=n + 1),),
     draws((-3, 0), params=_ORDERS),
     lambda x, n: cauchy(lambda x: riemann(x, max(n - 1, 0)), x, min(n, 1)),
+    kinds="inexact",
     cost=60,
 )
-complex_zeta = elementwise(
-    "complex_zeta",
-    library("zeta", on_device=False),
-    (absent("its derivatives are known for real numbers only"),),
-    complex_draws(),
-    scipy_function("zeta"),
-    kinds="complex",
-)
+"""Riemann's, of real and complex numbers, and its derivatives of order n."""

@@ -86,11 +86,12 @@ def digamma_difference(z: Any, m: Any) -> Any:
 def log_beta(a: Any, b: Any) -> Any:
     """log|beta(a, b)|; where one of a and b is >= 10 by Stirling's formula, without the large terms that cancel."""
     small, large = np.minimum(a, b), np.maximum(a, b)
+    plain = (large < 10) | (small <= -0.5) | ~np.isfinite(a + b)
     return by_cases(
         [
-            ((large < 10) | (small <= -0.5) | np.isnan(a + b), special(np, "betaln")),
-            ((large >= 10) & (small > -0.5) & (small < 10), _log_beta_mixed),
-            (small >= 10, _log_beta_large),
+            (plain, special(np, "betaln")),
+            (~plain & (small < 10), _log_beta_mixed),
+            (~plain & (small >= 10), _log_beta_large),
         ],
         small,
         large,

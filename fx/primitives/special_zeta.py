@@ -1,4 +1,7 @@
-"""Derivatives of the zeta functions by their exponent: the Euler-Maclaurin sum, differentiated term by term."""
+"""Derivatives of the zeta functions by their exponent: the Euler-Maclaurin sum, differentiated term by term.
+
+Real exponents, and complex ones of Riemann's zeta function.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .special import special
+from .special_complex import polygamma_kernel
 from .special_series import (
     by_blocks,
     by_cases,
@@ -19,6 +23,8 @@ from .special_series import (
 )
 
 _TERMS = 12
+_HIGHEST = 1e4
+"""NaN for larger imaginary parts, which as many terms are needed for."""
 _BERNOULLI = (
     1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330, 854513 / 138,
 )  # fmt: skip
@@ -43,12 +49,12 @@ def _hurwitz(x: Any, q: Any, n: int) -> Any:
 
 
 def _riemann(x: Any, n: int) -> Any:
-    right = x >= 0
+    right, within = x.real >= 0, np.abs(x.imag) <= _HIGHEST
     return by_cases(
         [
-            (right & (x != 1), lambda x: _derivatives(x, np.ones_like(x), n)[n]),
+            (right & within & (x != 1), lambda x: _derivatives(x, np.ones_like(x), n)[n]),
             (x == 1, lambda x: np.full_like(x, np.nan)),
-            (x < 0, lambda x: _reflected(x, n)),
+            (~right & within, lambda x: _reflected(x, n)),
         ],
         x,
     )
@@ -57,9 +63,10 @@ def _riemann(x: Any, n: int) -> Any:
 def _derivatives(x: Any, q: Any, n: int) -> list[Any]:
     """The derivatives of orders 0 to n (Euler-Maclaurin: DLMF 25.11.7, for any exponent)."""
     total = [np.zeros_like(x)] * (n + 1)
-    for k in range(_TERMS):
+    terms = _TERMS + int(np.abs(x.imag).max(initial=0))
+    for k in range(terms):
         total = _added(total, _power(x, q + k, n))
-    end = q + _TERMS
+    end = q + terms
     last = _power(x, end, n)
     total = _added(total, over_shifted([t * end for t in last], 1.0, x - 1))
     total = _added(total, [t / 2 for t in last])
@@ -85,11 +92,30 @@ def _power(x: Any, base: Any, n: int) -> list[Any]:
 def _reflected(x: Any, n: int) -> Any:
     """By zeta(x) = 2**x pi**(x - 1) sin(pi x / 2) gamma(1 - x) zeta(1 - x) (DLMF 25.4.1)."""
     y = 1 - x
-    slope = lambda i, _: (np.log(2 * np.pi) if i == 1 else 0.0) + (-1) ** i * polygamma_of(i - 1, y)
-    front = np.exp(x * np.log(2 * np.pi) + special(np, "gammaln")(y)) / np.pi
+    slope = lambda i, _: (np.log(2 * np.pi) if i == 1 else 0.0) + (-1) ** i * _log_gamma_slope(y, i)
+    rise = np.pi / 2 * np.abs(x.imag)  # of the sine; gamma falls as much
+    front = np.exp(x * np.log(2 * np.pi) + _log_gamma_slope(y, 0) + rise) / np.pi
     growth = [front * derivative_of_exp(slope, i) / factorial(i) for i in range(n + 1)]
-    angle = np.pi / 2 * np.fmod(x, 4.0)
-    wave = [(np.pi / 2) ** i * np.sin(angle + i * np.pi / 2) / factorial(i) for i in range(n + 1)]
+    angle = np.pi / 2 * (x - x.real + np.fmod(x.real, 4.0))
+    wave = [
+        (np.pi / 2) ** i * _falling_sine(angle + i * np.pi / 2, rise) / factorial(i) for i in range(n + 1)
+    ]
     other = [(-1) ** i * d / factorial(i) for i, d in enumerate(_derivatives(y, np.ones_like(y), n))]
     both = [product_coefficient(growth, wave, i) for i in range(n + 1)]
     return product_coefficient(both, other, n) * factorial(n)
+
+
+def _log_gamma_slope(y: Any, i: int) -> Any:
+    """The i-th derivative of log gamma for positive real parts."""
+    if y.dtype.kind != "c":
+        return polygamma_of(i - 1, y) if i else special(np, "gammaln")(y)
+    if i < 2:
+        return special(np, "digamma" if i else "loggamma")(y)
+    return polygamma_kernel(y, n=i - 1)
+
+
+def _falling_sine(w: Any, fall: Any) -> Any:
+    """sin(w) exp(-fall)."""
+    if w.dtype.kind != "c":
+        return np.sin(w)
+    return (np.exp(1j * w - fall) - np.exp(-1j * w - fall)) / 2j

@@ -10,8 +10,8 @@ or chosen arrays. Counts (poisson, binomial, multinomial) have derivative 0.
 
 With `fx.config(check_keys=True)` a key that is drawn from twice, or split and drawn from, raises KeyReuseError, which
 names the lines of the first and of the second use. `fold_in` does not use a key up, and `clone` makes one that may be
-used besides. Traced functions are checked while they are traced; a use inside of a jitted or mapped function does not
-count as one of the key outside that was passed to it.
+used besides. A traced function (of `jit`, `vmap`, loops, branches) that uses up a key that it is given, or closes over,
+does so at every call.
 
 What equals JAX (Threefry-2x32 with `jax_threefry_partitionable`, the default since JAX 0.5), compared with XLA on
 a CPU that has fused multiply-adds:
@@ -47,6 +47,7 @@ and indices are int32, and bits uint32, unless a dtype is passed.
 
 from __future__ import annotations
 
+from ..core import given as _given
 from ._bits import bits as bits, uniform as uniform
 from ._choosing import categorical as categorical, choice as choice, permutation as permutation
 from ._continuous import (
@@ -97,4 +98,7 @@ from ._keys import (
 )
 from ._matrices import multivariate_normal as multivariate_normal, orthogonal as orthogonal
 from ._reuse import KeyReuseError as KeyReuseError
+from ._reuse_calls import watch as _watch
 from ._stream import KeyStream as KeyStream, stream as stream
+
+_given.provide(watch_keys=_watch)

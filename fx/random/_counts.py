@@ -25,6 +25,7 @@ from ._arguments import (
     refuse_outside,
     result_shape,
 )
+from ._count_loops import binomial_loops, compiled, poisson_loops
 from ._discrete import float_of
 from ._keys import key_words
 
@@ -46,7 +47,10 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = None) -> Any:
     lam = parameter("poisson", "lam", lam, dtypes.float32)
     shape = result_shape("poisson", shape, lam=lam)
     refuse_outside("poisson", "lam", lam, lambda v: ~(v >= 0), "must not be negative")
-    return random_poisson(words, expand(lam, shape), drawn=lam.dtype, dtype=dtype)
+    lam = expand(lam, shape)
+    if compiled():
+        return poisson_loops(words, stop_gradient_p(lam), dtype)
+    return random_poisson(words, lam, drawn=lam.dtype, dtype=dtype)
 
 
 def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> Any:
@@ -68,7 +72,10 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = None) -> 
 
 def _binomial(words: Any, n: Any, p: Any, dtype: np.dtype[Any]) -> Any:
     drawn = dtypes.float32 if dtypes.is_low_precision(p.dtype) else p.dtype
-    return random_binomial(words, stop_gradient_p(n), stop_gradient_p(p), drawn=drawn, dtype=dtype)
+    n, p = stop_gradient_p(n), stop_gradient_p(p)
+    if compiled():
+        return in_dtype(binomial_loops(words, in_dtype(n, drawn), in_dtype(p, drawn)), dtype)
+    return random_binomial(words, n, p, drawn=drawn, dtype=dtype)
 
 
 def multinomial(

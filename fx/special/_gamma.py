@@ -148,11 +148,10 @@ def betaln(a: Any, b: Any) -> Array:
 def zeta(x: Any, q: Any = None) -> Array:
     """Hurwitz' zeta function, the sum of (q + k)**-x over k = 0, 1, ...; NaN for x < 1.
 
-    q: None is Riemann's zeta function, for all real numbers x and (without derivative) complex ones.
+    q: None is Riemann's zeta function, for all real and complex numbers x (derivatives are NaN for imaginary parts
+        beyond 1e4).
     """
-    if q is not None:
-        return call(prim.zeta, x, q, n=0)
-    return call(prim.complex_zeta, x) if is_complex_input(x) else call(prim.riemann_zeta, x, n=0)
+    return call(prim.riemann_zeta, x, n=0) if q is None else call(prim.zeta, x, q, n=0)
 
 
 def bernoulli(n: int) -> Array:

@@ -60,10 +60,15 @@ def boxcox1p(x: Any, lmbda: Any) -> Array:
     return _scaled_expm1(fnp.log1p(x), lmbda)
 
 
+def _exponent(log: Array, lmbda: Array) -> Array:
+    """log lmbda, 0 for lmbda = 0 whatever the other."""
+    return fnp.where(lmbda == 0, 0.0, log) * lmbda
+
+
 @custom_jvp
 def _scaled_expm1(log: Array, lmbda: Array) -> Array:
     """expm1(lmbda log) / lmbda, with its limit where lmbda log is small."""
-    u = log * lmbda
+    u = _exponent(log, lmbda)
     small = _is_small(u, lmbda)
     direct = fnp.expm1(u) / fnp.where(lmbda == 0, 1.0, lmbda)
     return fnp.where(small, log * _series(fnp.where(small, u, 0.0), _FIRST), direct)
@@ -72,7 +77,7 @@ def _scaled_expm1(log: Array, lmbda: Array) -> Array:
 @_scaled_expm1.defjvp
 def _scaled_expm1_jvp(primals: Any, tangents: Any) -> Any:
     (log, lmbda), (dlog, dlmbda) = primals, tangents
-    return _scaled_expm1(log, lmbda), dlog * fnp.exp(log * lmbda) + dlmbda * _by_lmbda(log, lmbda)
+    return _scaled_expm1(log, lmbda), dlog * fnp.exp(_exponent(log, lmbda)) + dlmbda * _by_lmbda(log, lmbda)
 
 
 def _by_lmbda(log: Array, lmbda: Array) -> Array:

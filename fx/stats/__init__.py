@@ -16,6 +16,7 @@ from ._discrete import (
     betabinom as betabinom,
     binom as binom,
     geom as geom,
+    hypergeom as hypergeom,
     nbinom as nbinom,
     poisson as poisson,
 )

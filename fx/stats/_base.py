@@ -14,7 +14,10 @@ from typing import Any, ClassVar
 import fx.numpy as fnp
 
 from ..core import dtypes, errors
+from ..lax import stop_gradient
 from ..primitives.promotion import promote
+from ..special import ndtri
+from ._quantiles import least_whole
 
 INF = math.inf
 
@@ -183,9 +186,9 @@ class Continuous(Distribution):
 
 
 class Discrete(Distribution):
-    """Probabilities of whole numbers. A subclass has `_logpmf` and, if it has them, `_cdf`, `_sf`, `_ppf`."""
+    """Probabilities of whole numbers. A subclass has `_logpmf`, and `_cdf`, `_moments` if it has all functions."""
 
-    functions = ("logpmf", "pmf", "cdf", "logcdf", "sf", "logsf")
+    functions = ("logpmf", "pmf", "cdf", "logcdf", "sf", "logsf", "ppf", "isf")
     variable = "k"
     scaled = False
 
@@ -204,8 +207,24 @@ class Discrete(Distribution):
     def _logsf(self, k: Any, *shapes: Any) -> Any:
         return log_of(self._sf(k, *shapes), self._cdf(k, *shapes))
 
-    def _ppf(self, q: Any, *shapes: Any) -> Any:
+    def _moments(self, *shapes: Any) -> tuple[Any, Any, Any]:
+        """Mean, standard deviation and skewness, from which quantiles are searched."""
         raise NotImplementedError
+
+    def _ppf(self, q: Any, *shapes: Any) -> Any:
+        enough = q - _slack(q)
+        return self._search(lambda k: ~(self._cdf(k, *shapes) < enough), ndtri(q), q, *shapes)
+
+    def _isf(self, q: Any, *shapes: Any) -> Any:
+        enough = q + _slack(q)
+        return self._search(lambda k: ~(self._sf(k, *shapes) > enough), -ndtri(q), q, *shapes)
+
+    def _search(self, reached: Any, z: Any, q: Any, *shapes: Any) -> Any:
+        """From the quantile of a normal variable of the same moments (Cornish and Fisher, 1938)."""
+        mean, deviation, skewness = self._moments(*shapes)
+        start = mean + deviation * (z + skewness * (z * z - 1) / 6)
+        low, high = [fnp.broadcast_to(x, start.shape) for x in self.support(*shapes)]
+        return least_whole(reached, start, low + 0 * q, high + 0 * q)
 
     def inner(self, *shapes: Any) -> Any:
         return self.support(*shapes)[0]
@@ -233,10 +252,18 @@ class Discrete(Distribution):
         return self._steps(self._logsf, k, shapes, loc, 0.0, -INF)
 
     def at_ppf(self, q: Any, shapes: Any, loc: Any, scale: Any) -> Any:
+        return self._quantile(self._ppf, q, shapes, loc, 0)
+
+    def at_isf(self, q: Any, shapes: Any, loc: Any, scale: Any) -> Any:
+        return self._quantile(self._isf, q, shapes, loc, 1)
+
+    def _quantile(self, function: Any, q: Any, shapes: Any, loc: Any, none: int) -> Any:
+        """Whole numbers, and the ends at 0 and 1: below all numbers at q = none. Derivatives, but by loc, are 0."""
         low, high = self.support(*shapes)
         between = (q > 0) & (q < 1)
-        k = self._ppf(fnp.where(between, q, 0.5), *shapes)
-        ends = fnp.where(q == 0, low - 1.0, fnp.where(q == 1, high, math.nan * q))
+        inside = fnp.broadcast_arrays(fnp.where(between, q, 0.5), *shapes)
+        k = function(*[stop_gradient(x) for x in inside])
+        ends = fnp.where(q == none, low - 1.0, fnp.where(q == 1 - none, high, math.nan))
         return self._checked(fnp.where(between, k, ends) + loc, shapes)
 
     def _steps(self, function: Any, k: Any, shapes: Any, loc: Any, below: float, above: float) -> Any:
@@ -248,6 +275,11 @@ class Discrete(Distribution):
 
     def _checked(self, result: Any, shapes: Any) -> Any:
         return fnp.where(self.valid(*shapes), result, math.nan)
+
+
+def _slack(q: Any) -> Any:
+    """How far a probability of whole numbers may be from what it should be, by rounding."""
+    return fnp.finfo(q.dtype).eps * q * (4 + 16 * (1 - q))
 
 
 def floating(name: str, *values: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Distributions of whole numbers: bernoulli, binom, betabinom, geom, nbinom, poisson."""
+"""Distributions of whole numbers: bernoulli, binom, betabinom, geom, nbinom, poisson, hypergeom."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import fx.numpy as fnp
 
+from ..lax import while_loop
 from ..special import betainc, betaincc, betaln, gammainc, gammaincc, gammaln, xlog1py, xlogy
 from ._base import INF, Discrete, log1mexp
 from ._positive import beta, gamma
@@ -17,7 +18,6 @@ class Bernoulli(Discrete):
 
     name = "bernoulli"
     shapes = ("p",)
-    functions = (*Discrete.functions, "ppf")
 
     def valid(self, p: Any) -> Any:
         return (p >= 0) & (p <= 1)
@@ -37,6 +37,9 @@ class Bernoulli(Discrete):
     def _ppf(self, q: Any, p: Any) -> Any:
         return fnp.where(q <= 1 - p, 0.0 * q, 1.0)
 
+    def _isf(self, q: Any, p: Any) -> Any:
+        return fnp.where(q >= p, 0.0 * q, 1.0)
+
 
 class Binom(Discrete):
     """How many of n trials succeed, each with probability p."""
@@ -49,6 +52,10 @@ class Binom(Discrete):
 
     def support(self, n: Any, p: Any) -> tuple[Any, Any]:
         return 0.0, n
+
+    def _moments(self, n: Any, p: Any) -> tuple[Any, Any, Any]:
+        deviation = fnp.sqrt(n * p * (1 - p))
+        return n * p, deviation, (1 - 2 * p) / _above_zero(deviation)
 
     def _logpmf(self, k: Any, n: Any, p: Any) -> Any:
         return _log_comb(n, k) + xlogy(k, p) + xlog1py(n - k, -p)
@@ -88,7 +95,6 @@ class Geom(Discrete):
 
     name = "geom"
     shapes = ("p",)
-    functions = (*Discrete.functions, "ppf")
 
     def valid(self, p: Any) -> Any:
         return (p > 0) & (p <= 1)
@@ -111,10 +117,9 @@ class Geom(Discrete):
     def _logsf(self, k: Any, p: Any) -> Any:
         return xlog1py(k, -p)
 
-    def _ppf(self, q: Any, p: Any) -> Any:
-        """The least k whose cdf reaches q: the quotient may be rounded over it."""
-        k = fnp.maximum(fnp.ceil(fnp.log1p(-q) / fnp.log1p(-p)), 1)
-        return fnp.where((k > 1) & (self._cdf(k - 1, p) >= q), k - 1, k)
+    def _moments(self, p: Any) -> tuple[Any, Any, Any]:
+        root = fnp.sqrt(1 - p)
+        return 1 / p, root / p, (2 - p) / _above_zero(root)
 
 
 class NBinom(Discrete):
@@ -128,6 +133,10 @@ class NBinom(Discrete):
 
     def support(self, n: Any, p: Any) -> tuple[Any, Any]:
         return 0.0, INF
+
+    def _moments(self, n: Any, p: Any) -> tuple[Any, Any, Any]:
+        root = fnp.sqrt(n * (1 - p))
+        return n * (1 - p) / p, root / p, (2 - p) / _above_zero(root)
 
     def _logpmf(self, k: Any, n: Any, p: Any) -> Any:
         return -fnp.log(n + k) - betaln(n, k + 1) + n * fnp.log(p) + xlog1py(k, -p)
@@ -158,6 +167,9 @@ class Poisson(Discrete):
     def support(self, mu: Any) -> tuple[Any, Any]:
         return 0.0, INF
 
+    def _moments(self, mu: Any) -> tuple[Any, Any, Any]:
+        return mu, fnp.sqrt(mu), 1 / _above_zero(fnp.sqrt(mu))
+
     def _logpmf(self, k: Any, mu: Any) -> Any:
         return xlogy(k, mu) - gammaln(k + 1) - mu
 
@@ -186,6 +198,62 @@ class Poisson(Discrete):
         return self._checked(value + 0 * loc, shapes)
 
 
+class HyperGeom(Discrete):
+    """How many of N things, drawn without replacement from M, are among the n that are of one kind."""
+
+    name = "hypergeom"
+    shapes = ("M", "n", "N")
+
+    def valid(self, M: Any, n: Any, N: Any) -> Any:
+        whole = (fnp.floor(M) == M) & (fnp.floor(n) == n) & (fnp.floor(N) == N)
+        return whole & (n >= 0) & (N >= 0) & (n <= M) & (N <= M)
+
+    def support(self, M: Any, n: Any, N: Any) -> tuple[Any, Any]:
+        return fnp.maximum(0, N - (M - n)), fnp.minimum(n, N)
+
+    def _moments(self, M: Any, n: Any, N: Any) -> tuple[Any, Any, Any]:
+        all_, rest = _above_zero(M), _above_zero(M - 1)
+        variance = N * (n / all_) * ((M - n) / all_) * ((M - N) / rest)
+        return N * (n / all_), fnp.sqrt(variance), 0.0
+
+    def _logpmf(self, k: Any, M: Any, n: Any, N: Any) -> Any:
+        return _log_comb(n, k) + _log_comb(M - n, N - k) - _log_comb(M, N)
+
+    def _cdf(self, k: Any, *shapes: Any) -> Any:
+        return fnp.exp(self._logcdf(k, *shapes))
+
+    def _sf(self, k: Any, *shapes: Any) -> Any:
+        return fnp.exp(self._logsf(k, *shapes))
+
+    def _logcdf(self, k: Any, *shapes: Any) -> Any:
+        below, low, high = self._tails(k, *shapes)
+        return fnp.where(below, low, fnp.log1p(-fnp.exp(high)))
+
+    def _logsf(self, k: Any, *shapes: Any) -> Any:
+        below, low, high = self._tails(k, *shapes)
+        return fnp.where(below, fnp.log1p(-fnp.exp(low)), high)
+
+    def _tails(self, k: Any, M: Any, n: Any, N: Any) -> tuple[Any, Any, Any]:
+        """Whether k is below the mean; the logarithm of the lower tail there, and of the upper one elsewhere."""
+        below = k < N * (n / _above_zero(M))
+        low = self._lower(fnp.where(below, k, fnp.maximum(0, N - (M - n))), M, n, N)
+        left = fnp.where(below, fnp.maximum(0, n - N), n - k - 1)  # of the kind, among those not drawn
+        return below, fnp.where(below, low, -1.0), fnp.where(below, -1.0, self._lower(left, M, n, M - N))
+
+    def _lower(self, k: Any, M: Any, n: Any, N: Any) -> Any:
+        """log of the probability of values up to k: terms relative to the last one, until they vanish."""
+
+        def add(state: Any) -> Any:
+            j, term, total = state
+            term = term * (j * (M - n - N + j) / ((n - j + 1) * (N - j + 1)))
+            return j - 1, term, total + term
+
+        more = lambda state: (state[1] > 0.1 * fnp.finfo(k.dtype).eps * state[2]).any()
+        k = fnp.broadcast_arrays(k, M, n, N)[0]
+        one = fnp.ones_like(k)
+        return self._logpmf(k, M, n, N) + fnp.log(while_loop(more, add, (k, one, one))[2])
+
+
 def _log_comb(n: Any, k: Any) -> Any:
     return -fnp.log(n + 1) - betaln(n - k + 1, k + 1)
 
@@ -201,3 +269,4 @@ betabinom = BetaBinom()
 geom = Geom()
 nbinom = NBinom()
 poisson = Poisson()
+hypergeom = HyperGeom()

@@ -258,12 +258,13 @@ def test_no_memory_is_an_error_that_names_the_loop(function):
     end = np.full_like(v, 10.0)
     if function is endless:
         np.testing.assert_array_equal(f(end), np.ones_like(v))
-    before = resident()
-    for _ in range(2):
+    sizes = []
+    for _ in range(3):
         with limited(64 << 20), pytest.raises(fx.OutOfMemoryError, match="stacks of") as caught:
             f(v)
         assert "test_growing_stacks.py" in str(caught.value) and "MiB" in str(caught.value)
-    assert resident() - before < 20 << 20
+        sizes.append(resident())
+    assert sizes[2] - sizes[0] < 20 << 20  # the C library may keep what the first run gave back
     if function is endless:
         np.testing.assert_array_equal(f(end), np.ones_like(v))
 

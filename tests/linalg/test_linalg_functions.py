@@ -139,6 +139,31 @@ def test_expm_of_upper_triangles_and_large_matrices():
     close(found @ found.T, np.eye(4), 1e-11)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "complex128", "float32"])
+@pytest.mark.parametrize(
+    "eigenvalues", [(1e-3, 0.5, 7.0, 90.0), (2.0, 2.0, 2.0, 3.0), (1.0, 1 + 1e-9, 1 + 1e-5, 4.0)]
+)
+def test_functions_of_positive_definite_matrices(eigenvalues, dtype):
+    """By eigenvalues, also equal and close ones, against SciPy's functions of the block matrix."""
+    turn = np.linalg.qr(draw(4, 4, seed=3) + (1j * draw(4, 4, seed=4) if dtype == "complex128" else 0))[0]
+    a = (turn * np.array(eigenvalues)) @ turn.conj().T
+    a = ((a + a.conj().T) / 2).astype(dtype)
+    e = (draw(4, 4, seed=5) * (1 + 2j if dtype == "complex128" else 1)).astype(dtype)
+    block = np.block([[a, e], [np.zeros_like(a), a]]).astype(np.result_type(dtype, "f8"))
+    for ours, theirs in (
+        (fl.logm, scipy.linalg.logm),
+        (fl.sqrtm, scipy.linalg.sqrtm),
+        (lambda a: fl.powm(a, -1.3), lambda a: scipy.linalg.fractional_matrix_power(a, -1.3)),
+    ):
+        found = fx.jvp(ours, (a,), (e,))
+        exact = np.asarray(theirs(block))
+        for x, y in zip(found, (exact[:4, :4], exact[:4, 4:]), strict=True):
+            scale = np.abs(y).max() * (5e-3 if dtype == "float32" else 2e-9)
+            assert x.dtype == np.dtype(dtype)
+            np.testing.assert_allclose(x, y, atol=scale)
+    check_grads(fl.logm, (a.astype(np.result_type(dtype, "f8")),), order=2, rtol=1e-3, atol=1e-3)
+
+
 def test_a_traced_power_has_a_derivative():
     a = right_half(2)
     check_grads(lambda a, t: fl.fractional_matrix_power(a, t), (a, np.float64(0.4)), order=1)

@@ -113,7 +113,7 @@ ARGUMENT = {
     "roll": (lambda: fnp.roll(X, (1, 2, 3), (0, 1)), ["3 shifts"]),
     "repeat": (lambda: fnp.repeat(X, -1), ["negative"]),
     "bincount": (lambda: fnp.bincount(np.array([-1])), ["negative"]),
-    "histogram rules": (lambda: fnp.histogram(X, "auto"), ["bins"]),
+    "histogram rules": (lambda: fnp.histogram(X, "best"), ["bins", "best"]),
     "digitize": (lambda: fnp.digitize(X, np.array([1, 3, 2])), ["rise or fall"]),
     "select": (lambda: fnp.select([X > 0], []), ["1 and 0"]),
     "piecewise": (lambda: fnp.piecewise(X, [X > 0], [1, 2, 3]), ["3 functions"]),

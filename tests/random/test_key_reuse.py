@@ -131,6 +131,205 @@ def test_a_key_used_inside_grad_is_used_outside():
         random.normal(key)
 
 
+# Calls: a traced function uses up the keys that it is given
+
+
+def draws(key):
+    return random.normal(key)
+
+
+def first_row(keys):
+    return random.normal(keys[0])
+
+
+def of_a_pair(pair):
+    return random.normal(pair["key"]) * pair["x"]
+
+
+def in_branches(key):
+    return fx.lax.cond(key[0] > 5, random.normal, random.uniform, key)
+
+
+def in_a_loop(key):
+    def step(i, carry):
+        key, draw = random.split(carry[0])
+        return key, carry[1] + random.normal(draw)
+
+    return fx.lax.fori_loop(0, 3, step, (key, fx.numpy.zeros(())))[1]
+
+
+def while_small(key):
+    def step(carry):
+        key, draw = random.split(carry[0])
+        return key, carry[1] + random.uniform(draw)
+
+    return fx.lax.while_loop(lambda carry: carry[1] < 2, step, (key, fx.numpy.zeros(())))[1]
+
+
+def twice_jitted(key):
+    return fx.jit(fx.jit(draws))(key)
+
+
+def rowwise(key):
+    return fx.vmap(draws)(key[None])[0]
+
+
+def scanned(key):
+    return fx.lax.scan(lambda c, k: (c + random.normal(k), c), fx.numpy.zeros(()), key[None])[0]
+
+
+def mapped(key):
+    return fx.lax.map(draws, key[None])
+
+
+CALLS = [draws, in_branches, in_a_loop, while_small, twice_jitted, rowwise, scanned, mapped]
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, fx.jit, fx.checkpoint, lambda f: fx.jit(fx.checkpoint(f))])
+@pytest.mark.parametrize("function", CALLS)
+def test_a_call_uses_its_key_up(function, wrap):
+    call = wrap(function)
+    again = wrap(lambda key: function(key))
+    for second in (call, again, random.normal):
+        key = random.key(0)
+        call(key)
+        with pytest.raises(KeyReuseError):
+            second(key)
+    for _ in range(2):  # what is new again may be used again
+        call(random.key(0)), call(random.key(1))
+    with pytest.raises(KeyReuseError):
+        fx.jit(lambda key: call(key) + again(key))(random.key(0))
+    with pytest.raises(KeyReuseError):
+        fx.vmap(lambda key: call(key) + again(key))(random.split(random.key(0)))
+
+
+def test_a_call_of_a_jitted_function_names_both_lines():
+    function = fx.jit(draws)
+    key = random.key(0)
+    function(key)
+    with pytest.raises(KeyReuseError) as caught:
+        function(key)  # the second call
+    text = str(caught.value).splitlines()
+    assert "first by draws (normal, " in text[1] and text[1].endswith("function(key)")
+    assert "again by draws (normal, " in text[2] and text[2].endswith("function(key)  # the second call")
+    assert text[1] != text[2]
+
+
+def test_a_call_under_transformations_uses_its_key_up():
+    function = fx.jit(lambda x, key: x * random.normal(key))
+    for call in (
+        lambda key: fx.grad(function)(1.0, key),
+        lambda key: fx.jvp(lambda x: function(x, key), (1.0,), (1.0,)),
+        lambda key: fx.hvp(lambda x: function(x, key), (1.0,), (1.0,)),
+        lambda key: fx.vmap(function, (0, None))(F, key),
+        lambda key: fx.vmap(fx.grad(function), (0, None))(F, key),
+        lambda key: fx.jit(fx.value_and_grad(function))(1.0, key),
+        lambda key: fx.grad(fx.checkpoint(function))(1.0, key),
+    ):
+        key = random.key(0)
+        call(key)
+        with pytest.raises(KeyReuseError):
+            call(key)
+
+
+def test_parts_of_arrays_of_keys_across_calls():
+    one = fx.jit(first_row)
+    keys = random.split(random.key(0), 3)
+    one(keys), one(keys[1:]), fx.vmap(draws)(keys[2:])
+    for used in (keys, keys[1:], keys[2:]):
+        with pytest.raises(KeyReuseError):
+            one(used)
+    with pytest.raises(KeyReuseError):
+        fx.vmap(draws)(keys)
+    with pytest.raises(KeyReuseError):  # a row for each trip
+        keys = random.split(random.key(0), 3)
+        fx.lax.fori_loop(0, 3, lambda i, c: c + random.normal(keys[i]), 0.0)
+        random.normal(keys[2])
+    pair = {"key": random.key(0), "x": 2.0}
+    fx.jit(of_a_pair)(pair)
+    with pytest.raises(KeyReuseError):
+        random.normal(pair["key"])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_rows_and_the_whole_inside_a_trace(order):
+    steps = [lambda keys: fx.vmap(draws)(keys).sum(), lambda keys: random.normal(keys[1])][::order]
+    with pytest.raises(KeyReuseError):
+        fx.jit(lambda key: sum(step(keys) for keys in [random.split(key, 3)] for step in steps))(
+            random.key(0)
+        )
+    fx.jit(lambda key: fx.vmap(draws)(random.split(key, 3)[1:]).sum() + 0)(random.key(0))
+
+
+def test_a_key_closed_over_is_used_at_every_call():
+    key = random.key(0)
+    function = fx.jit(lambda x: x * random.normal(key))
+    function(1.0)
+    with pytest.raises(KeyReuseError):
+        function(1.0)
+
+
+def test_a_loop_replaces_the_key_that_it_carries():
+    constant = lambda c, x: ((c[0], c[1] + random.normal(c[0])), x)
+    for loop in (
+        lambda start: fx.lax.scan(constant, start, F),
+        lambda start: fx.lax.fori_loop(0, 3, lambda i, c: constant(c, i)[0], start),
+        lambda start: fx.lax.while_loop(lambda c: c[1] < 2, lambda c: constant(c, 0)[0], start),
+    ):
+        with pytest.raises(KeyReuseError, match="is not replaced by"):
+            loop((random.key(0), fx.numpy.zeros(())))
+
+
+def test_calls_that_reuse_nothing():
+    for _ in range(2):  # the same seed, twice
+        key = random.key(3)
+        key, draw = fx.jit(random.split)(key)
+        fx.jit(draws)(draw)
+        keys = fx.vmap(random.split)(random.split(key))
+        fx.vmap(fx.vmap(draws))(keys)
+    step = fx.jit(lambda key, i: random.normal(random.fold_in(key, i)))
+    key = random.key(4)
+    step(key, 0), step(key, 1)
+    cloned = fx.jit(lambda key: random.normal(random.clone(key)))
+    cloned(key), random.normal(key)
+    words = fx.jit(lambda key: key + np.uint32(1))
+    words(random.key(5)), words(random.key(5))
+    made = fx.jit(lambda key: random.normal(key) + random.normal(key + np.uint32(1)))
+    made(random.key(5))
+    indexed = lambda key: fx.lax.fori_loop(0, 3, lambda i, c: c + random.normal(key[i]), 0.0)
+    indexed(random.split(random.key(5), 3))
+    carried = lambda key: fx.lax.scan(lambda k, x: tuple(random.split(k)), key, None, 4)
+    last, rows = carried(random.key(6))
+    random.normal(last), fx.vmap(draws)(rows)
+
+
+def test_keys_that_a_call_returns():
+    used = fx.jit(lambda key: (random.normal(key), key))
+    _, key = used(random.key(0))
+    with pytest.raises(KeyReuseError):
+        random.normal(key)
+
+    def one_of_three(key):
+        keys = random.split(key, 3)
+        return random.normal(keys[0]), keys
+
+    random.normal(fx.jit(one_of_three)(random.key(1))[1][2])
+
+    def row_of_two(key):
+        first, second = random.split(key)
+        return random.normal(first), first, second
+
+    for call in (fx.jit(row_of_two), lambda key: fx.lax.cond(True, row_of_two, row_of_two, key)):
+        for _ in range(2):
+            _, first, second = call(random.key(1))
+            random.normal(second)
+            with pytest.raises(KeyReuseError):
+                random.normal(first)
+        with pytest.raises(KeyReuseError):
+            fx.jit(lambda key: random.normal(call(key)[1]))(random.key(2))
+        fx.jit(lambda key: random.normal(call(key)[2]))(random.key(2))
+
+
 F = np.ones(3, "f")
 PLAIN = {
     "rademacher": ((3,),), "pareto": (2.0, (3,)), "weibull_min": (1.0, 1.0, (3,)), "choice": (5, (3,)),

@@ -54,22 +54,29 @@ def test_draws_are_those_of_jax(name, args, options):
         agree(getattr(random, name)(KEY, *inputs, dtype=dtype), theirs, **options)
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.3, 9.99, 10.0, 35.0, 1e4, 1e6])
-def test_poisson_draws_are_those_of_jax(rate):
-    theirs = drawn_by_jax("poisson", np.float32(rate), (2000,))
-    np.testing.assert_array_equal(random.poisson(KEY, rate, (2000,)), theirs)
+RATES = np.concatenate([np.exp(RNG.uniform(-3, 8, 1993)), [0, 0.3, 9.99, 10, 35, 1e6, np.inf]]).astype("f")
 
 
-def test_poisson_draws_of_many_rates_are_those_of_jax():
-    rates = np.exp(RNG.uniform(-3, 8, 2000)).astype("f")
-    np.testing.assert_array_equal(random.poisson(KEY, rates), drawn_by_jax("poisson", rates), strict=True)
+@pytest.mark.parametrize("wrap", [lambda f: f, fx.jit], ids=["eager", "jit"])
+def test_poisson_draws_are_those_of_jax(wrap):
+    draw = wrap(lambda rate: random.poisson(KEY, rate, (2000,)))
+    np.testing.assert_array_equal(draw(RATES), drawn_by_jax("poisson", RATES), strict=True)
+    rate = np.float32(7)
+    np.testing.assert_array_equal(draw(rate), drawn_by_jax("poisson", rate, (2000,)), strict=True)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_binomial_draws_are_those_of_jax(dtype):
+@pytest.mark.parametrize("wrap", [lambda f: f, fx.jit], ids=["eager", "jit"])
+def test_binomial_draws_are_those_of_jax(wrap, dtype):
     n, p = np.floor(np.exp(RNG.uniform(0, 8, 2000))).astype(dtype), RNG.uniform(0, 1, 2000).astype(dtype)
     theirs = drawn_by_jax("binomial", n, p, dtype=dtype, x64=dtype == "float64")
-    np.testing.assert_array_equal(random.binomial(KEY, n, p, dtype=dtype), theirs, strict=True)
+    draw = wrap(lambda n, p: random.binomial(KEY, n, p, dtype=dtype))
+    np.testing.assert_array_equal(draw(n, p), theirs, strict=True)
+
+
+def test_compiled_counts_are_native():
+    draw = fx.jit(lambda key: (random.poisson(key, 7.0, (8,)), random.binomial(key, 9.0, 0.4, (8,))))
+    assert not any("python" in step.kind for step in draw.explain(random.key(0)).steps)
 
 
 def test_multinomial_draws_are_those_of_jax():
@@ -83,11 +90,12 @@ def test_multinomial_draws_are_those_of_jax():
 
 
 def test_binomial_at_its_ends():
-    n = np.array([5, 5, 0, np.inf, np.nan, 1000, 1000, 3.9], "f")
-    p = np.array([0, 1, 0.5, 0.5, 0.5, 0, 1, 1], "f")
-    expected = np.array([0, 5, 0, np.inf, np.nan, 0, 1000, 3], "f")
-    np.testing.assert_array_equal(random.binomial(KEY, n, p), expected)
+    n = np.array([5, 5, 0, np.inf, np.inf, np.nan, 1000, 1000, 3.9], "f")
+    p = np.array([0, 1, 0.5, 0.5, 0, 0.5, 0, 1, 1], "f")
+    expected = np.array([0, 5, 0, np.inf, np.inf, np.nan, 0, 1000, 3], "f")
     traced = fx.jit(lambda n, p: random.binomial(KEY, n, p))
+    np.testing.assert_array_equal(random.binomial(KEY, n, p), expected)
+    np.testing.assert_array_equal(traced(n, p), expected)
     np.testing.assert_array_equal(
         traced(np.array([-1, 5, 5], "f"), np.array([0.5, -0.1, 1.1], "f")), [np.nan] * 3
     )
@@ -282,6 +290,7 @@ def test_transformed_draws_are_the_plain_ones(name):
     same(fx.vmap(draw)(keys), loop)
     same(fx.vmap(fx.vmap(draw))(keys.reshape(2, 2, 2)), loop.reshape(2, 2, *loop.shape[1:]))
     same(fx.jit(fx.vmap(draw))(keys), loop)
+    same(fx.jit(draw)(keys[0]), loop[0])
     same(fx.checkpoint(draw)(keys[0]), loop[0])
     _, scanned = fx.lax.scan(lambda c, k: (c, draw(k)), 0, keys)
     same(scanned, loop)

@@ -260,3 +260,14 @@ SCIPY_NAMES = {"erfinv": ("y",)}
 def test_lazy_loading():
     assert "special" in dir(fx) and fx.special is sp
     assert isinstance(sp.gamma(fnp.ones(2)), fx.Array)
+
+
+def test_limits_of_compositions():
+    inf = np.inf
+    np.testing.assert_array_equal(
+        sp.boxcox(np.array([0.0, inf, 0.0, 2.0]), np.array([0.0, 0.0, 2.0, 0.0])),
+        [-inf, inf, -0.5, np.log(2)],
+    )
+    np.testing.assert_array_equal(sp.boxcox1p(np.array([-1.0, inf]), 0.0), [-inf, inf])
+    np.testing.assert_array_equal(sp.betaln(np.array([2.0, inf, 0.3]), np.array([inf, 7.5, inf])), [-inf] * 3)
+    assert fx.grad(sp.boxcox)(2.0, 0.0) == 0.5

@@ -30,17 +30,19 @@ CONTINUOUS = {
 DISCRETE = {
     "bernoulli": [(0.3,), (0.0,), (1.0,)], "binom": [(7, 0.3), (100, 0.9), (0, 0.5)], "betabinom": [(7, 2.0, 3.0)],
     "geom": [(0.3,), (1.0,)], "nbinom": [(2.5, 0.3), (7, 0.9)], "poisson": [(0.3,), (0.0,), (30.0,), (4e3,)],
+    "hypergeom": [(30, 12, 9), (10, 7, 8), (5000, 300, 2000), (6, 0, 3)],
 }  # fmt: skip
 EVERY = {**CONTINUOUS, **DISCRETE}
 PRECISE = {"cdf": "sf", "sf": "cdf"}
-SCIPY_IS_WRONG = {("truncnorm", "ppf"), ("truncnorm", "isf"), ("t", "ppf"), ("t", "isf"), ("geom", "ppf")}
+SCIPY_IS_WRONG = {("truncnorm", "ppf"), ("truncnorm", "isf"), ("t", "ppf"), ("t", "isf"), ("geom", "ppf"),
+                  ("geom", "isf"), ("bernoulli", "isf"), ("vonmises", "isf")}  # fmt: skip
 """Inverses that SciPy iterates for, or gives another end to; here they are tested by what they invert."""
 
 
 def arguments(name, function, shapes, dtype="float64"):
     """Points, shapes, location and scale of one call."""
     if name in DISCRETE:
-        points = [] if function == "entropy" else [Q if function == "ppf" else K]
+        points = [] if function == "entropy" else [Q if function in ("ppf", "isf") else K]
         return [np.asarray(v, dtype) for v in (*points, *shapes, 2.0)]
     points = [] if function == "entropy" else [Q if function in ("ppf", "isf") else X]
     return [np.asarray(v, dtype) for v in (*points, *shapes, 0.3, 2.0)]
@@ -93,6 +95,83 @@ def test_inverses_invert(name):
             assert ok.sum() >= 6
             close = np.abs(back - np.log(q)) <= 1e-8 * np.maximum(1, np.abs(np.log(q))) + 4 * spacing
             assert close[ok].all(), (shapes, inverse, q[ok & ~close], x[ok & ~close])
+
+
+LEVELS = np.array([1e-300, 1e-40, 1e-9, 0.03, 0.25, 0.5, 0.7, 0.95, 1 - 1e-9, 1 - 1e-15])
+LAWS = {
+    "binom": [(1, 0.5), (40, 0.02), (10**6, 0.3), (25, 1.0), (30, 0.0)], "poisson": [(1e-8,), (7.5,), (1e6,), (1e12,)],
+    "nbinom": [(1.0, 1e-6), (300.5, 0.4), (0.01, 0.5)], "geom": [(1e-9,), (0.4,)], "bernoulli": [(0.3,)],
+    "hypergeom": [(10**6, 3000, 10**5), (60, 30, 30), (7, 7, 3)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_quantiles_of_whole_numbers_are_the_least(name):
+    law = getattr(stats, name)
+    for shapes in LAWS[name]:
+        for inverse, function, sign in (("ppf", "cdf", 1), ("isf", "sf", -1)):
+            k = np.asarray(getattr(law, inverse)(LEVELS, *map(np.float64, shapes)))
+            reached, before = [
+                np.asarray(getattr(law, function)(x, *map(np.float64, shapes))) for x in (k, k - 1)
+            ]
+            near = 5e-15 * LEVELS + 1e-9 * LEVELS * (np.spacing(k) > 0.25)
+            least = np.asarray(law.support(*shapes)[0])
+            assert (sign * reached >= sign * LEVELS - near).all(), (shapes, inverse)
+            assert ((sign * before < sign * LEVELS + near) | (k == least)).all(), (shapes, inverse)
+            assert (k == np.floor(k)).all() and (k >= least).all()
+            if 1e4 > shapes[0] > 1e-3 and name != "geom":
+                middle = LEVELS[3:8]
+                expected = getattr(getattr(scipy.stats, name), inverse)(middle, *shapes)
+                np.testing.assert_array_equal(k[3:8], expected)
+
+
+def test_quantiles_of_probabilities_are_where_they_came_from():
+    k = np.arange(0.0, 40)
+    for law, shapes in ((stats.binom, (60, 0.3)), (stats.poisson, (11.5,)), (stats.nbinom, (9.0, 0.4))):
+        theirs = getattr(scipy.stats, law.name)
+        for p, q in (
+            (law.cdf(k, *shapes), law.sf(k, *shapes)),
+            (theirs.cdf(k, *shapes), theirs.sf(k, *shapes)),
+        ):
+            distinct = np.diff(np.asarray(p), prepend=-1) > 1e-13
+            np.testing.assert_array_equal(np.asarray(law.ppf(p, *shapes))[distinct], k[distinct])
+            np.testing.assert_array_equal(law.isf(q, *shapes), k)
+
+
+@pytest.mark.parametrize("wrap", [fx.jit, fx.vmap, fx.checkpoint, lambda f: fx.jit(fx.vmap(f))])
+def test_quantiles_under_transformations(wrap):
+    q = np.array([0.01, 0.4, 0.99])
+    for law, shapes in ((stats.poisson, (3.0,)), (stats.hypergeom, (20, 7, 12)), (stats.vonmises, (2.0,))):
+        plain = np.asarray(law.ppf(q, *shapes))
+        np.testing.assert_allclose(wrap(lambda q: law.ppf(q, *shapes))(q), plain, rtol=1e-12)
+    slopes = [
+        fx.grad(lambda v, f=f: f(v).sum())(q)
+        for f in (lambda q: stats.poisson.ppf(q, 3.0), lambda q: stats.poisson.ppf(0.5, q))
+    ]
+    assert not np.any(slopes)
+    np.testing.assert_allclose(fx.jvp(lambda loc: stats.binom.ppf(q, 9, 0.5, loc), (1.0,), (1.0,))[1], 1.0)
+
+
+@pytest.mark.parametrize("kappa", [0.0, 1e-3, 0.7, 5.0, 49.9, 50.0, 300.0, 1e6])
+def test_vonmises_probabilities_are_those_of_quadrature(kappa):
+    z = np.array([-3.1, -2.0, -0.5, -0.1, -1e-3, 0.0, 1e-6, 0.02, 0.4, 1.5, 3.0])
+    found = np.asarray(stats.vonmises.cdf(z, kappa))
+    with mp.workdps(25):
+        density = lambda t: mp.exp(-2 * mp.mpf(kappa) * mp.sin(t / 2) ** 2)
+        width = min(mp.pi, 40 / mp.sqrt(mp.mpf(max(kappa, 1e-9))))
+        total = 2 * mp.quad(density, [0, width / 4, width / 2, width])
+        for x, ours in zip(z, found, strict=True):
+            x = mp.mpf(x)
+            part = mp.quad(density, mp.linspace(0, max(-width, min(width, x)), 5))
+            assert abs(ours - float(mp.mpf(1) / 2 + part / total)) < 4e-15
+    np.testing.assert_allclose(
+        stats.vonmises.cdf(z + 4 * np.pi, kappa), found + 2, rtol=1e-14 + 1e-15 * kappa**0.5
+    )
+    q = np.array([1e-6, 0.01, 0.3, 0.5, 0.8, 1 - 1e-6])
+    np.testing.assert_allclose(stats.vonmises.cdf(stats.vonmises.ppf(q, kappa), kappa), q, atol=2e-15)
+    np.testing.assert_allclose(
+        stats.vonmises.isf(q, kappa), -np.asarray(stats.vonmises.ppf(q, kappa)), atol=1e-15
+    )
 
 
 def mp_gamma_log(side, a, x):
@@ -228,7 +307,7 @@ def test_derivatives_of_probabilities(name):
             for v in np.broadcast_arrays(*([] if function == "entropy" else [k]), *map(np.float64, shapes))
         ]
         f = getattr(law, function)
-        whole = 1 if name in ("binom", "betabinom") else 0
+        whole = {"binom": 1, "betabinom": 1, "hypergeom": 3}.get(name, 0)
         for i in range(len(args) - len(shapes) + whole, len(args)):
             expected, found = difference(f, args, i), slope(f, args, i)
             known = np.isfinite(np.asarray(f(*args)))
@@ -257,7 +336,7 @@ def test_derivatives_are_finite_at_the_edges_and_beyond(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["norm", "t", "gamma", "beta", "logistic", "gumbel_r", "truncnorm", "wrapcauchy"]
+    "name", ["norm", "t", "gamma", "beta", "logistic", "gumbel_r", "truncnorm", "wrapcauchy", "vonmises"]
 )
 def test_second_derivatives(name):
     law, shapes = getattr(stats, name), CONTINUOUS[name][0]

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .. import static, tree
+from .. import given, static, tree
 from ..array import Array, aval_of
 from ..avals import Aval
 from ..boundary import boundary
@@ -47,6 +47,8 @@ class Entry(NamedTuple):
     out_tree: Any
     donated: tuple[int, ...]
     """Inputs of the Program that the caller gives up."""
+    keys: Any = None
+    """Under `check_keys`: which inputs are used up as random keys."""
 
 
 class Signature(NamedTuple):
@@ -103,14 +105,17 @@ class Jitted:
         if entry is None or not all(x.home.live for x in entry.consts if type(x) is Tracer):
             entry = self._trace(signature, leaves, dynamic, keywords)
         values = leaves + entry.consts
+        note = entry.keys.use(leaves) if entry.keys is not None else None
         if current_trace() is None:
-            if not kwargs and not self.static_names:
+            if not kwargs and not self.static_names and note is None:
                 self._remember(entry, args)
             results = run_compiled(entry.program, values, entry.donated)
             if self.donated_names:
                 self._take(args, kwargs)
         else:
             results = call(entry.program, *values)
+        if note is not None:
+            note(results)
         return entry.out_tree.unflatten(results)
 
     def _remember(self, entry: Entry, args: tuple[Any, ...]) -> None:
@@ -218,7 +223,8 @@ class Jitted:
             outputs, out_tree = tree.flatten(self.fun(*new_args, **new_kwargs))
         check_outputs(outputs, out_tree, self.fun, "jit")
         program, consts = closed_program(trace, outputs, name_of(self.fun))
-        entry = Entry(program, consts, out_tree, self._donated(program, args, kwargs))
+        keys = given.watch_keys((trace, outputs)) if settings().check_keys else None
+        entry = Entry(program, consts, out_tree, self._donated(program, args, kwargs), keys)
         return self.entries.setdefault(signature, entry)  # one Program for threads that trace at once
 
     def _explain(self, new: Signature, args: Any, kwargs: Any) -> str:

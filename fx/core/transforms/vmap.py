@@ -11,8 +11,9 @@ from typing import Any
 
 from .. import given, static, tree
 from ..array import aval_of
-from ..avals import Aval
+from ..avals import DYNAMIC, Aval
 from ..boundary import boundary
+from ..config import settings
 from ..errors import ArgumentError, ShapeError, TreeError, brief, lines
 from ..interpret import run_program
 from ..primitive import Axis, Primitive
@@ -229,7 +230,12 @@ def _run(call: _Mapped, out_axes: Any, axis_name: Any) -> Any:
     in_dims = (*dims, *[None] * len(consts))
     title = lambda i: f"{name_of(fun)}: output{tree.keystr(out_tree.paths()[i])}"
     rewritten = vmap_program(program, in_dims, axis, tuple(out_dims), title)
-    return out_tree.unflatten(run_program(rewritten, values + consts))
+    keys = given.watch_keys((trace, outputs)) if settings().check_keys else None
+    note = keys.use(values, dims) if keys is not None else None
+    results = run_program(rewritten, values + consts)
+    if note is not None:
+        note(results)
+    return out_tree.unflatten(results)
 
 
 def _without(aval: Aval, dim: int) -> Aval:
@@ -281,7 +287,7 @@ def _vmap_program(program: Program, in_dims: Any, axis: Axis, out_dims: Any, tit
 def batch_program(
     program: Program, in_dims: tuple[int | None, ...], axis: Axis, force: tuple[bool, ...] | None = None
 ) -> tuple[Program, tuple[int | None, ...]]:
-    """The batched Program and where each output has its batch axis: 0, or None if it does not vary.
+    """The batched Program and where each output has its batch axis: at its `home`, or None if it does not vary.
 
     `force` marks outputs that get a batch axis in any case (loop carries).
     """
@@ -297,12 +303,21 @@ def _batch_program(
     def body(trace: Trace, *tracers: Any) -> list[Any]:
         outs, dims = batch_walk(program, tracers, in_dims, axis, trace)
         want = force or (False,) * len(outs)
-        found.extend(0 if d is not None or w else None for d, w in zip(dims, want, strict=True))
+        homes = map(home, program.out_avals)
+        found.extend(h if d is not None or w else None for h, d, w in zip(homes, dims, want, strict=True))
         return [_place(x, d, f, axis.size) for x, d, f in zip(outs, dims, found, strict=True)]
 
     return rewrite("vmap", batched_avals(program, in_dims, axis), body, f"batched_{program.name}"), tuple(
         found
     )
+
+
+def home(aval: Aval) -> int:
+    """Where an array has its batch axis: first, or behind the axes whose length only the run knows.
+
+    Those of a stack in a stack differ from row to row, so nothing may stand in front of them.
+    """
+    return max((axis + 1 for axis, d in enumerate(aval.shape) if d == DYNAMIC), default=0)
 
 
 def batched_avals(program: Program, in_dims: Sequence[int | None], axis: Axis) -> list[Aval]:
