@@ -309,3 +309,23 @@ def test_importing_fx_starts_nothing():
     code = "import sys, fx; print('fx.backends.cpu.threads' in sys.modules, 'llvmlite' in sys.modules)"
     assert run_python(code).stdout == "False False\n"
     assert fx.__name__ == "fx"
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs a choice of cores"
+)
+def test_workers_wake_on_other_cores_than_the_callers():
+    code = """
+import os, time
+import numpy as np, fx, fx.numpy as fnp
+f, x = fx.jit(lambda a: a @ a), fnp.asarray(np.ones((400, 400), np.float32))
+before = set(os.listdir("/proc/self/task"))
+f(x)
+workers = [int(t) for t in set(os.listdir("/proc/self/task")) - before]
+for _ in range(5):
+    time.sleep(0.01)
+    f(x)
+print(len(workers), [len(os.sched_getaffinity(0)) - len(os.sched_getaffinity(w)) for w in workers])
+"""
+    done = run_python(code, FX_NUM_THREADS="2")
+    assert (done.stdout, done.returncode) == ("1 [1]\n", 0), done.stderr

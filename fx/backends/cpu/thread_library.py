@@ -6,11 +6,14 @@ worker that wakes late delays nobody. Indices are claimed from one atomic counte
 nested or from another thread, runs inline: whoever shares the machine has its own work already.
 
 Workers look for the next job for `SPIN` nanoseconds, then sleep on a condition variable. Threads, mutexes and
-conditions are those of the C library.
+conditions are those of the C library. Where it has a say in that, workers wake on other cores than the caller's: left
+alone, Linux may wake one where the caller computes, and it waits there for milliseconds.
 """
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import sys
 
 from .engine import host
@@ -34,7 +37,11 @@ _OPEN, _INSIDE, _GENERATION = 1 << 16, (1 << 16) - 1, 17
 _STATE, _BODY, _CONTEXT, _COUNT = 0, 8, 16, 24
 _NEXT, _OWNER, _LIMIT, _STOP, _STARTED, _SLEEPERS = 128, 256, 384, 392, 512, 520
 _MUTEX, _WORK, _PARKED, _ATTR, _SIGNALS, _OLD_SIGNALS, _THREADS = 640, 768, 896, 1024, 1280, 1536, 1792
-_BYTES = _THREADS + 8 * MOST
+_CORES, _AWAY = _THREADS + 8 * MOST, _THREADS + 8 * MOST + 128
+"""A set of cores, and one more than the core that workers keep away from; 0: none."""
+_BYTES = _AWAY + 128
+_SET_BYTES = 128
+"""Of a set of cores."""
 
 _MAC = sys.platform == "darwin"
 _SIG_SETMASK, _CLOCK_MONOTONIC = (3, 6) if _MAC else (2, 1)
@@ -44,6 +51,10 @@ _PAUSE = {
     "aarch64": "llvm.aarch64.isb(i32 15)",
     "arm64": "llvm.aarch64.isb(i32 15)",
 }
+_LEADS = all(
+    hasattr(ctypes.CDLL(None), f) for f in ("sched_getcpu", "sched_getaffinity", "pthread_setaffinity_np")
+)
+"""Whether the C library lets threads be kept to some cores."""
 EXPORTS = [
     "fx_parallel",
     "fx_num_threads",
@@ -63,6 +74,7 @@ def library() -> str:
     _emit_doze(m)
     _emit_worker(m)
     _emit_spawn(m)
+    _emit_lead_away(m)
     _emit_wake(m)
     _emit_parallel(m)
     _emit_num_threads(m)
@@ -236,6 +248,7 @@ def _start_worker(f: Function, number: Value) -> None:
     argument, worker = f.cast("inttoptr", number, "ptr"), Value("@fx_pool_worker", "ptr")
     error = _posix(f, "pthread_create", _thread(f, number), _at(f, _ATTR), worker, argument)
     refused, more = f.icmp("ne", error, i32(0)), f.add(number, i64(1))
+    _set(f, _AWAY, i64(0))
     _set(f, _STARTED, f.select(refused, number, more))
     with f.when(refused):
         _set(f, _LIMIT, more)
@@ -246,9 +259,32 @@ def _thread(f: Function, number: Value) -> Value:
     return _at(f, f.add(f.mul(number, i64(8)), i64(_THREADS)))
 
 
+def _emit_lead_away(m: Module) -> None:
+    """Keep workers to the cores that the caller may use but does not, if it has moved since the last time."""
+    f = m.function("fx_pool_lead_away")
+    if _LEADS:
+        here = f.cast("sext", _posix(f, "sched_getcpu"), "i64")
+        known = f.and_(f.icmp("sge", here, i64(0)), f.icmp("slt", here, i64(8 * _SET_BYTES)))
+        moved = f.icmp("ne", f.add(here, i64(1)), _get(f, _AWAY))
+        with f.when(f.and_(known, moved)):
+            _set(f, _AWAY, f.add(here, i64(1)))
+            cores, size = _at(f, _CORES), i64(_SET_BYTES)
+            found = _posix(f, "sched_getaffinity", i32(0), size, cores)
+            words = [f.gep("i64", cores, i64(n)) for n in range(_SET_BYTES // 8)]
+            own = f.gep("i64", cores, f.lshr(here, i64(6)))
+            bit = f.shl(i64(1), f.and_(here, i64(63)))
+            f.store(f.and_(f.load("i64", own), f.xor(bit, i64(-1))), own)
+            others = functools.reduce(f.or_, [f.load("i64", word) for word in words])
+            some = f.and_(f.icmp("sge", found, i32(0)), f.icmp("ne", others, i64(0)))
+            with f.when(some), f.loop(i64(0), _get(f, _STARTED)) as loop:
+                _posix(f, "pthread_setaffinity_np", f.load("i64", _thread(f, loop.index)), size, cores)
+    f.ret()
+
+
 def _emit_wake(m: Module) -> None:
     """Wake up to n sleeping workers. The mutex is taken once, so that whoever counts as sleeping does sleep."""
     f = m.function("fx_pool_wake", params=["i64"])
+    f.call("fx_pool_lead_away", "void", [])
     _lock_pool(f)
     sleepers = _get(f, _SLEEPERS)
     _unlock_pool(f)
@@ -355,6 +391,7 @@ def _emit_reset(m: Module) -> None:
     _set(f, _STATE, f.and_(_get(f, _STATE), generations))
     _set(f, _STARTED, i64(0))
     _set(f, _SLEEPERS, i64(0))
+    _set(f, _AWAY, i64(0))
     _set(f, _OWNER, _get(f, _STOP))
     f.ret()
 
