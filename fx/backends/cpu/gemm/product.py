@@ -143,7 +143,7 @@ def is_vector(p: Product, hooks: Hooks) -> bool:
     return p.m == 1 and 1 in (p.b_k, p.b_col) and hooks.pack_a is NULL and hooks.pack_b is NULL
 
 
-THREADED = 6_000_000
+THREADED = 4_000_000
 """Floating-point operations from which a product is worth several threads."""
 TASK, FULL_TASK = 1_000_000, 64_000_000
 """Operations that a task should have at least, and beyond which there are more tasks than a few."""
