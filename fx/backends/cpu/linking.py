@@ -51,7 +51,7 @@ def load(module: Module, exports: Sequence[str], made: Callable[[], None] = lamb
 
     def written() -> Sequence[Part]:
         made()
-        return parts(module)
+        return parts(module, exports)
 
     return load_source(Source(str(module), exports, called(module), written))
 

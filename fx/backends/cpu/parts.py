@@ -1,7 +1,7 @@
 """A module cut into parts that are compiled side by side.
 
-No pass looks across functions here, so the code is the same as of the whole. Functions without loops, which mostly call
-others, are a part of their own: how fast they are does not show, so they are compiled with little effort.
+No pass looks across functions here, so the code is the same as of the whole. Functions that run once a call and have no
+loops are a part of their own: how fast they are does not show, so they are compiled with little effort.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Part(NamedTuple):
     quick: bool = False
 
 
-def parts(m: Module) -> list[Part]:
-    """The module in parts of about the same size; a small one as it is."""
+def parts(m: Module, once: Collection[str] = ()) -> list[Part]:
+    """The module in parts of about the same size; a small one as it is. `once`: functions that run once a call."""
     texts = {name: str(f) for name, f in m.functions.items()}
     total = sum(map(len, texts.values()))
     if total < SHARE:
         return [Part(str(m))]
-    straight = [name for name, text in texts.items() if " = phi " not in text]
+    straight = [name for name in texts if name in once and " = phi " not in texts[name]]
     others = sorted(texts.keys() - straight, key=lambda name: (-len(texts[name]), name))
     groups = _shared_out(others, texts, min(cores(), MOST, 1 + total // SHARE))
     wanted = [(group, False) for group in groups if group] + ([(straight, True)] if straight else [])
