@@ -32,7 +32,7 @@ from ..._version import __version__
 from ...core import errors
 from .engine import host
 
-_MARK = b"fx object 2\n"
+_MARK = b"fx object 3\n"
 _DIGEST = 32
 _DEFAULT_SIZE = "512M"
 _STALE = 3600
